@@ -1,0 +1,101 @@
+"""``triptych doctor``: is this machine ready?
+
+In: nothing. Out: versions, devices, cores, memory, the extras that are present or missing, and a self-test of each installed
+panel. Exit code 0 where all self-tests pass, 4 otherwise.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import re
+import time
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+import triptych
+from triptych.cli.verbs import report
+from triptych.errors import ConvergenceError, MissingExtraError
+from triptych.runs.surroundings import devices
+
+
+def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Show versions, devices and extras, and run a self-test of a few seconds in each installed panel.
+
+    Example: triptych doctor --json
+
+    Parameters
+    ----------
+    json
+        print one JSON object on stdout and nothing else
+    """
+    checks = {panel: _check(panel) for panel in triptych.PANELS}
+    ok = all(check["ok"] is not False for check in checks.values())
+    answer = {
+        "ok": ok,
+        "version": triptych.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "devices": devices(),
+        "versions": {name: version(name) for name in _requirements(None)},
+        "extras": _extras(),
+        "panels": checks,
+    }
+    report(answer, as_json=json)
+    if not ok:
+        failed = [panel for panel, check in checks.items() if check["ok"] is False]
+        raise ConvergenceError(
+            "a self-test failed", got=", ".join(failed), fix="report it with the output of triptych doctor --json"
+        )
+
+
+def _check(panel: str) -> dict[str, Any]:
+    """The panel's self-test; `ok` is None where the panel is not installed."""
+    began = time.monotonic()
+    try:
+        getattr(triptych, panel)
+    except MissingExtraError as error:
+        return {"ok": None, "detail": f"not installed: {error.fix}", "seconds": 0.0}
+    try:
+        ok, detail = importlib.import_module(f"triptych.{panel}.check").check()
+    except Exception as error:
+        ok, detail = False, f"{type(error).__name__}: {error}"
+    return {"ok": ok, "detail": detail, "seconds": round(time.monotonic() - began, 2)}
+
+
+def _requirements(extra: str | None) -> list[str]:
+    """Names of the packages that an extra (None: the base) asks for, extras that it includes resolved."""
+    names = []
+    for line in requires("triptych") or []:
+        requirement, _, marker = line.partition(";")
+        found = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
+        if (found.group(1) if found else None) != extra:
+            continue
+        name = re.match(r"[\w.-]+", requirement.strip())
+        included = re.search(r"triptych\[([\w,-]+)\]", requirement)
+        if included:
+            for inner in included.group(1).split(","):
+                names += _requirements(inner)
+        elif name:
+            names.append(name.group(0))
+    return sorted(set(names))
+
+
+def _extras() -> dict[str, str]:
+    """Each extra: "present", or the packages that it misses."""
+    return {extra: _state(extra) for extra in sorted(distribution("triptych").metadata.get_all("Provides-Extra") or [])}
+
+
+def _state(extra: str) -> str:
+    missing = []
+    for name in _requirements(extra):
+        try:
+            version(name)
+        except PackageNotFoundError:
+            missing.append(name)
+    return f"missing {', '.join(missing)}" if missing else "present"

@@ -1,0 +1,73 @@
+"""The tour's report: one HTML file that needs no other.
+
+In: the panels' finished runs. Out: a page with each panel's two sentences, figure (inlined) and table.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import triptych
+from triptych.runs import COLUMNS, Comparison, Run
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Triptych: a first run through all panels</title>
+<style>
+:root {{ color-scheme: light; }}
+body {{ font: 16px/1.55 system-ui, sans-serif; color: #1d2530; background: #fafaf8; }}
+body {{ max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }}
+h1 {{ font-size: 1.9rem; margin-bottom: .2rem; }} h2 {{ margin: 2.8rem 0 .3rem; }} .lead, footer {{ color: #58616d; }}
+section {{ border-top: 1px solid #dcdcd4; }}
+img {{ width: 100%; height: auto; background: white; border: 1px solid #e4e4dc; border-radius: 6px; }}
+.wide {{ overflow-x: auto; }} table {{ border-collapse: collapse; font-size: .84rem; margin: 1rem 0; min-width: 46rem; }}
+th, td {{ text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid #e4e4dc; }}
+td {{ font-variant-numeric: tabular-nums; }} code {{ background: #eeeee8; padding: .1rem .3rem; border-radius: 3px; }}
+</style></head><body>
+<h1>Triptych</h1>
+<p class="lead">Three papers, every claim re-run, and taken further. Below, each panel computes a real answer and puts it
+beside an exact or independent one. <em>Pull</em>: (answer &minus; truth) in combined standard deviations, where there are any;
+[a, b]: certified bounds.</p>
+{panels}
+<footer><p>Triptych {version}. Each section is a run directory beside this file, with its configuration, versions, data and
+figures: <code>triptych show DIR</code>.</p></footer>
+</body></html>
+"""
+
+_PANEL = """<section id="{panel}"><h2>{title}</h2>
+<p>{story}</p>
+<img alt="{title}" src="data:image/png;base64,{figure}">
+<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
+<p class="lead">{seconds:.0f} s on {devices}; run <code>{run}</code></p></section>
+"""
+
+
+def write_report(path: Path, runs: Mapping[str, Run], missing: Mapping[str, str]) -> Path:
+    """Write the report of `runs` (by panel) to `path`; `missing` says how to install the panels that are not there."""
+    panels = [_panel(panel, run) for panel, run in runs.items()]
+    panels += [
+        f"<section><h2>{escape(panel)}</h2><p>Not installed: <code>{escape(fix)}</code></p></section>"
+        for panel, fix in missing.items()
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_PAGE.format(panels="\n".join(panels), version=escape(triptych.__version__)), encoding="utf-8")
+    return path
+
+
+def _panel(panel: str, run: Run) -> str:
+    summary, manifest = run.summary, run.manifest
+    rows = [[*Comparison.from_json(row).cells()] for row in summary["comparisons"]]
+    return _PANEL.format(
+        panel=panel,
+        title=escape(summary["title"]),
+        story=escape(summary["story"]),
+        figure=base64.b64encode((run.path / "figures" / summary["figure"]).read_bytes()).decode(),
+        head="".join(f"<th>{escape(column)}</th>" for column in COLUMNS),
+        rows="".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows),
+        seconds=manifest["wall_seconds"],
+        devices=escape(", ".join(manifest["devices"])),
+        run=escape(str(run.path)),
+    )

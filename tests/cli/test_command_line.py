@@ -1,0 +1,163 @@
+"""The command line as its users meet it: in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TRIPTYCH = [sys.executable, "-m", "triptych.cli"]
+
+
+def triptych(*arguments, cwd, code=0):
+    done = subprocess.run([*TRIPTYCH, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def test_help_imports_neither_jax_nor_numba_nor_a_panel(tmp_path):
+    program = (
+        "import sys\n"
+        "from triptych.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit as leave:\n    assert leave.code == 0, leave.code\n"
+        "heavy = {'jax', 'numba', 'matplotlib', 'xarray', 'triptych.qec', 'triptych.lattice', 'triptych.halos'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "qec" in done.stdout
+    assert "lattice" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", [("qec", "run"), ("lattice", "sample"), ("lattice", "exact"), ("lattice", "reproduce", "fig1"), ("halos", "measure")]
+)
+def test_every_verb_has_help_with_an_example(tmp_path, words):
+    text = triptych(*words, "--help", cwd=tmp_path).stdout
+    assert f"Example: triptych {' '.join(words)}" in text
+    for option in ("--config", "--json", "--out", "--workers"):
+        assert option in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["latice"], ["no command 'latice'", "did you mean 'lattice'"]),
+        (["lattice", "exat"], ["no command 'exat'", "did you mean 'exact'"]),
+        (["lattice", "exact", "--bta", "1"], ["--bta", "--beta"]),
+        (["lattice", "exact", "--beta", "two"], ["beta has the wrong type", "'two'", "number"]),
+        (["lattice", "exact", "--beta", "-1"], ["-1"]),
+        (["lattice", "exact", "--shape", "8"], ["shape has the wrong shape", "integer,integer"]),
+        (["lattice", "exact", "--shape", "0,8"], ["0"]),
+        (["lattice", "sample", "--chains", "-4"], ["-4"]),
+        (["lattice", "sample", "--sampler.step-size", "0"], ["step"]),
+        (["qec", "run", "--noise.p", "1.5"], ["1.5"]),
+        (["qec", "run", "--noise.p", "-0.1"], ["-0.1"]),
+        (["qec", "run", "--program.criterion", "cs"], ["no such choice", "did you mean 'css'"]),
+        (["qec", "run", "--config", "nowhere.toml"], ["does not exist", "nowhere.toml"]),
+    ],
+)
+def test_usage_errors_end_with_code_2_and_one_clear_message(tmp_path, arguments, words):
+    done = triptych(*arguments, cwd=tmp_path, code=2)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("triptych: ")
+    for word in words:
+        assert word in done.stderr
+    assert not list(tmp_path.rglob("manifest.json"))
+
+
+def test_invalid_data_ends_with_code_3(tmp_path):
+    (tmp_path / "snapshot_000.hdf5").write_text("this is no HDF5 file")
+    done = triptych("halos", "measure", "snapshot_000.hdf5", cwd=tmp_path, code=3)
+    assert "snapshot_000.hdf5" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "no run directory" in triptych("show", str(tmp_path), cwd=tmp_path, code=3).stderr
+
+
+def test_json_mode_prints_one_object_and_the_second_call_finds_the_run(tmp_path):
+    (tmp_path / "c.toml").write_text("beta = 2.0\nshape = [4, 4]\n")
+    first = triptych("lattice", "exact", "--config", "c.toml", "--json", cwd=tmp_path)
+    assert first.stderr == ""
+    answer = json.loads(first.stdout)
+    assert {"plaquette", "charge_squared", "sectors"} <= set(answer)
+    assert triptych("lattice", "exact", "--beta", "2", "--shape", "4,4", "--json", cwd=tmp_path).stdout == first.stdout
+    (run,) = (tmp_path / "runs" / "lattice-exact").iterdir()
+    assert json.loads((run / "summary.json").read_text()) == answer
+    shown = json.loads(triptych("show", str(run), "--json", cwd=tmp_path).stdout)
+    assert shown["summary"] == answer
+    assert shown["config"] == {"beta": 2.0, "shape": [4, 4]}
+    assert shown["status"] == "finished"
+    assert "lattice-exact" in triptych("show", str(run), cwd=tmp_path).stdout
+
+
+SAMPLE = ["lattice", "sample", "--beta", "2", "--shape", "4,4", "--chains", "8", "--trajectories", "60000", "--json"]
+MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "400000", "--json"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=lambda stop: stop.name)
+@pytest.mark.parametrize(
+    ("arguments", "begun"),
+    [(SAMPLE, "checkpoints/*.nc"), (MONTECARLO, "metrics.jsonl")],
+    ids=["lattice-sample", "qec-run"],
+)
+def test_an_interrupted_run_resumes_with_the_identical_result(tmp_path, arguments, begun, stop):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    expected = json.loads(triptych(*arguments, "--out", str(whole), cwd=tmp_path).stdout)
+    with subprocess.Popen(
+        [*TRIPTYCH, *arguments, "--out", str(broken)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        deadline = time.monotonic() + 120
+        while not list(broken.glob(begun)) and running.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        running.send_signal(stop)
+        out, err = running.communicate()
+    assert running.returncode == 130, err
+    assert out == ""
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert json.loads((broken / "manifest.json").read_text())["status"] == "interrupted"
+    resumed = json.loads(triptych(*arguments, "--out", str(broken), cwd=tmp_path).stdout)
+    assert without_times(resumed) == without_times(expected)
+    assert json.loads((broken / "manifest.json").read_text())["attempts"] == 2
+
+
+def without_times(value):
+    """The summary without what a clock wrote."""
+    if isinstance(value, dict):
+        return {key: without_times(item) for key, item in value.items() if key != "seconds"}
+    return value
+
+
+def test_doctor_knows_this_machine_and_tests_each_panel(tmp_path):
+    answer = json.loads(triptych("doctor", "--json", cwd=tmp_path).stdout)
+    assert answer["ok"] is True
+    assert {panel: check["ok"] for panel, check in answer["panels"].items()} == {"qec": True, "lattice": True, "halos": True}
+    assert answer["extras"]["lattice"] == "present"
+    assert answer["cores"] == os.cpu_count()
+    assert answer["devices"]
+    assert answer["memory_gb"] > 0
+
+
+def test_a_missing_extra_is_named_with_its_cure(tmp_path):
+    (tmp_path / "jax.py").write_text("raise ModuleNotFoundError(\"No module named 'jax'\", name='jax')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [*TRIPTYCH, "lattice", "exact"], cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert done.returncode == 2, done.stderr
+    assert "pip install 'triptych[lattice]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_unreadable_places_are_refused(tmp_path):
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    done = triptych("lattice", "exact", cwd=tmp_path, code=3)
+    assert "run directory cannot be made" in done.stderr
+    assert Path(tmp_path / "runs").read_text().startswith("a file")
