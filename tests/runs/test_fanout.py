@@ -1,0 +1,72 @@
+import os
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from triptych import runs
+from triptych.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    number: int
+    seed: int = 3
+
+
+def draw(task):
+    return task.number, float(runs.stream(task.seed, "draw", task.number).normal())
+
+
+def refuse_three(task):
+    if task.number == 3:
+        raise DataError("three is refused", got=task.number)
+    return task.number
+
+
+def die_at_one(task):
+    if task.number == 1:
+        time.sleep(0.5)
+        os._exit(1)
+    return task.number
+
+
+TASKS = [Task(number=number) for number in range(5)]
+
+
+def test_results_come_in_order_and_do_not_depend_on_the_workers():
+    serial = runs.map(draw, TASKS)
+    assert [number for number, _ in serial] == list(range(5))
+    assert runs.map(draw, TASKS, workers=2) == serial
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_task_is_named_and_takes_no_other_down(workers):
+    with pytest.raises(runs.TasksFailedError) as caught:
+        runs.map(refuse_three, TASKS, workers=workers)
+    assert caught.value.results == [0, 1, 2, None, 4]
+    assert [failure.task for failure in caught.value.failures] == [Task(number=3)]
+    assert "Task(number=3, seed=3)" in str(caught.value)
+    assert "three is refused" in str(caught.value)
+    assert caught.value.exit_code == DataError.exit_code
+
+
+def test_a_worker_that_dies_is_reported():
+    with pytest.raises(runs.TasksFailedError) as caught:
+        runs.map(die_at_one, TASKS[:2], workers=2)
+    assert Task(number=1) in [failure.task for failure in caught.value.failures]
+
+
+def test_no_tasks_and_no_workers():
+    assert runs.map(draw, [], workers=2) == []
+    with pytest.raises(ConfigError, match="workers"):
+        runs.map(draw, TASKS, workers=0)
+
+
+def test_streams_are_independent_of_each_other_and_of_order():
+    first = runs.stream(1, "momenta", 0).normal(size=3)
+    runs.stream(1, "other").normal(size=100)
+    assert (runs.stream(1, "momenta", 0).normal(size=3) == first).all()
+    keys = [(1, "a"), (2, "a"), (1, "b"), (1, "a", "b"), (1, "ab"), (1, "a", 1), (1, "a", "1")]
+    assert len({runs.subseed(*key) for key in keys}) == len(keys)
+    assert all(0 <= runs.subseed(*key) < 2**63 for key in keys)

@@ -1,0 +1,42 @@
+import pytest
+
+from triptych.errors import ConfigError
+from triptych.runs import Comparison, Cost, progress
+from triptych.statistics import Estimate
+
+
+def test_progress_is_silent_unless_asked_for_and_plain_off_a_terminal(capfd):
+    with progress.task("sampling", 2) as shown:
+        shown.advance(2)
+    assert capfd.readouterr() == ("", "")
+    with progress.showing(), progress.task("sampling", 2) as shown:
+        shown.advance()
+        shown.advance()
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == "sampling: 2/2\n"
+
+
+def test_prices_compare_unit_by_unit():
+    ours, theirs = Cost(seconds=2.0, counts={"shots": 10, "states": 5}), Cost(seconds=1.0, counts={"shots": 1000})
+    assert ours.against(theirs) == {"shots": 100.0, "seconds": 0.5}
+    assert Cost.from_json(ours.to_json()) == ours
+    with pytest.raises(ConfigError, match="cannot be negative"):
+        Cost(seconds=-1.0)
+    with pytest.raises(ConfigError, match="shots"):
+        Cost(seconds=1.0, counts={"shots": -1})
+
+
+def test_a_comparison_row_survives_json_and_shows_an_infinite_pull():
+    row = Comparison(
+        what="<Q_Z^2>",
+        answer=Estimate.statistical(0.0, 0.0),
+        truth=Estimate.exact(0.2),
+        price=Cost(seconds=1.0),
+        rival="exact formula",
+        rival_price=Cost(seconds=0.1),
+        note="frozen",
+    )
+    assert row.to_json()["pull"] is None
+    assert Comparison.from_json(row.to_json()) == row
+    assert row.cells()[3] == "-inf"
