@@ -6,7 +6,7 @@ In: one value per chain and time. Out: an Estimate whose error needs no model of
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import ConfigError
 from triptych.statistics.estimate import Estimate
@@ -28,12 +28,24 @@ def mean_over_chains(series: ArrayLike) -> Estimate:
     >>> print(mean_over_chains([[1.0, 2.0], [2.0, 3.0], [1.5, 2.5]]))
     2.00(29)
     """
-    values = np.asarray(series, dtype=np.float64)
-    if values.ndim != 2 or values.shape[0] < 2 or values.shape[1] < 1:
-        raise ConfigError(
-            "an error from several chains needs them", got=f"shape {values.shape}", expected="(chain >= 2, time >= 1)"
-        )
-    if not np.isfinite(values).all():
-        raise ConfigError("the series holds values that are not finite", got=f"{np.sum(~np.isfinite(values))} of {values.size}")
+    values = as_chains(series, shortest=1)
+    if values.shape[0] < 2:
+        raise ConfigError("an error from several chains needs them", got=f"{values.shape[0]} chain", expected=">= 2 chains")
     means = values.mean(axis=1)
     return Estimate.statistical(float(means.mean()), float(means.std(ddof=1) / np.sqrt(means.size)))
+
+
+def as_chains(series: ArrayLike, *, shortest: int) -> NDArray[np.float64]:
+    """A series as (chain, time) in float64; one chain may come as (time,).
+
+    Raises
+    ------
+    ConfigError
+        If it has another shape, fewer than `shortest` samples a chain, or values that are not finite.
+    """
+    values = np.atleast_2d(np.asarray(series, dtype=np.float64))
+    if values.ndim != 2 or values.shape[0] < 1 or values.shape[1] < shortest:
+        raise ConfigError("the series has the wrong shape", got=values.shape, expected=f"(chain, time >= {shortest})")
+    if not np.isfinite(values).all():
+        raise ConfigError("the series holds values that are not finite", got=f"{np.sum(~np.isfinite(values))} of {values.size}")
+    return values

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from triptych.errors import ConfigError
+from triptych.errors import ConfigError, MissingExtraError
 
 Kind = Literal["exact", "certified", "statistical"]
 
@@ -98,6 +98,24 @@ class Estimate:
     def from_json(cls, data: dict[str, object]) -> Estimate:
         """The inverse of :meth:`to_json`."""
         return cls(**data)  # type: ignore[arg-type]
+
+    def to_pyerrors(self, name: str) -> Any:
+        """A ``pyerrors.Obs`` of the ensemble `name` with this value and error, for further error propagation there.
+
+        Raises
+        ------
+        MissingExtraError
+            If pyerrors is not installed.
+        ConfigError
+            If the value is not statistical.
+        """
+        if self.error is None:
+            raise ConfigError("pyerrors holds statistical values only", got=f"a value of kind {self.kind!r}")
+        try:
+            from pyerrors import pseudo_Obs
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("pyerrors is not installed", fix="pip install pyerrors") from error
+        return pseudo_Obs(self.value, self.error, name)
 
     def __str__(self) -> str:
         if self.kind == "statistical":
