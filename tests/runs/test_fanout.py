@@ -1,7 +1,11 @@
 import os
+import signal
 import time
+import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
+import distributed
 import pytest
 
 from triptych import runs
@@ -31,6 +35,22 @@ def die_at_one(task):
     return task.number
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    number: int
+    folder: str
+
+
+def die_once_at_five(task):
+    """Leave a mark for each attempt; the first attempt at task 5 kills its process."""
+    again = any(Path(task.folder).glob(f"{task.number}-*"))
+    (Path(task.folder) / f"{task.number}-{uuid.uuid4().hex}").touch()
+    if task.number == 5 and not again:
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task.number
+
+
 TASKS = [Task(number=number) for number in range(5)]
 
 
@@ -55,6 +75,27 @@ def test_a_worker_that_dies_is_reported():
     with pytest.raises(runs.TasksFailedError) as caught:
         runs.map(die_at_one, TASKS[:2], workers=2)
     assert Task(number=1) in [failure.task for failure in caught.value.failures]
+
+
+def test_dask_gives_the_same_results_and_names_failures():
+    assert runs.map(draw, TASKS, dask="local", workers=2) == runs.map(draw, TASKS)
+    with pytest.raises(runs.TasksFailedError) as caught:
+        runs.map(refuse_three, TASKS, dask="local", workers=1)
+    assert caught.value.results == [0, 1, 2, None, 4]
+    with pytest.raises(ConfigError, match="scheduler does not answer"):
+        runs.map(draw, TASKS, dask="nowhere://")
+
+
+def test_the_tasks_of_a_killed_dask_worker_are_done_again_and_finished_ones_are_not(tmp_path):
+    """A cluster given by address; the worker that takes task 5 for the first time is killed while it holds it."""
+    tasks = [Marked(number=number, folder=str(tmp_path)) for number in range(6)]
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        results = runs.map(die_once_at_five, tasks, dask=cluster.scheduler_address)
+    assert results == list(range(6))
+    attempts = [len(list(tmp_path.glob(f"{number}-*"))) for number in range(6)]
+    assert attempts[5] == 2
+    assert attempts[:3] == [1, 1, 1]
+    assert sum(attempts) <= 8  # besides task 5, only what the killed worker had taken but not delivered
 
 
 def test_no_tasks_and_no_workers():

@@ -32,6 +32,7 @@ app = App(
 for _panel in PANELS:
     app.command(f"triptych.cli.{_panel}:app", name=_panel, help=ABOUT[_panel])
 app.command("triptych.cli.tour:tour", name="tour", help="Run all panels at small scale and write an HTML report.")
+app.command("triptych.cli.claims:claims", name="claims", help="What the papers claim, and what our runs say of it.")
 app.command("triptych.cli.doctor:doctor", name="doctor", help="Versions, devices, extras, and a self-test of each panel.")
 app.command("triptych.cli.show:show", name="show", help="Show what a run directory holds.")
 

@@ -28,6 +28,7 @@ _COMMON = {
     "json": (bool, False, "print one JSON object on stdout and nothing else"),
     "out": (Path | None, None, "run directory (default: below runs/)"),
     "workers": (int, 1, "processes for the parts that fan out"),
+    "dask": (str | None, None, "address of a Dask scheduler for these parts, or 'local'"),
 }
 
 
@@ -59,7 +60,7 @@ def add_verb(
         texts = {leaf.key: given.arguments[_identifier(leaf)] for leaf in leaves}
         settings = load(config, common["config"], {key: text for key, text in texts.items() if text is not None})
         with nullcontext() if common["json"] else progress.showing():
-            run = execute(verb, settings, work, out=common["out"], workers=common["workers"])
+            run = execute(verb, settings, work, out=common["out"], workers=common["workers"], dask=common["dask"])
         report(run.summary, as_json=common["json"])
         if not common["json"]:
             print(f"run: {run.path}", file=sys.stderr)
@@ -70,8 +71,8 @@ def add_verb(
     app.command(command, name=name or verb.partition("-")[2])
 
 
-def report(summary: dict[str, Any], *, as_json: bool) -> None:
-    """Print a summary on stdout: as one JSON object, or for the eye."""
+def report(summary: dict[str, Any], *, as_json: bool, most: int = 12) -> None:
+    """Print a summary on stdout: as one JSON object, or for the eye, with at most `most` rows of each list of records."""
     if as_json:
         print(json.dumps(summary, allow_nan=False))
         return
@@ -80,7 +81,7 @@ def report(summary: dict[str, Any], *, as_json: bool) -> None:
         if key == "comparisons":
             continue
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            console.print(_table(value, title=f"{key} ({len(value)})"))
+            console.print(_table(value, title=f"{key} ({len(value)})", most=most))
         else:
             console.print(f"{key}: {escape(_text(value))}", highlight=False, soft_wrap=True)
     if "comparisons" in summary:
@@ -117,7 +118,7 @@ def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _table(rows: list[dict[str, Any]], *, title: str, most: int = 12) -> Table:
+def _table(rows: list[dict[str, Any]], *, title: str, most: int) -> Table:
     """The first rows of a list of records; scalar columns only."""
     columns = [key for key, value in rows[0].items() if not isinstance(value, list)]
     table = Table(

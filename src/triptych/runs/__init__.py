@@ -1,6 +1,7 @@
 """What every long job shares: configurations, run directories, resume, progress, prices, random streams, fan-out."""
 
-from triptych.runs import progress
+from triptych.runs import claims, progress
+from triptych.runs.claims import Verdict
 from triptych.runs.comparison import COLUMNS, Comparison
 from triptych.runs.config import load, options, to_toml
 from triptych.runs.cost import Cost
@@ -16,6 +17,8 @@ __all__ = [
     "Failure",
     "Run",
     "TasksFailedError",
+    "Verdict",
+    "claims",
     "execute",
     "load",
     "map",

@@ -11,22 +11,26 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import xarray as xr
 
 from triptych.errors import ConfigError, DataError, RunBusyError
+from triptych.runs import fanout
 from triptych.runs.config import to_dict, to_toml
 from triptych.runs.identity import digest_files, strong_id
 from triptych.runs.surroundings import devices, surroundings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 RUNS = Path("runs")
 
@@ -39,12 +43,13 @@ class Run:
     ----------
     path : the directory.
     id : strong id of the question (SHA-256, hexadecimal).
-    workers : number of processes that the work may use; never part of the id.
+    workers, dask : where :meth:`map` computes; never part of the id.
     """
 
     path: Path
     id: str
     workers: int = 1
+    dask: str | None = None
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -61,6 +66,10 @@ class Run:
             If the run has not finished.
         """
         return dict(read_json(self.path / "summary.json"))
+
+    def map(self, function: Callable[[T], R], tasks: Iterable[T], *, label: str = "") -> list[R]:
+        """:func:`triptych.runs.map` on this run's workers."""
+        return fanout.map(function, tasks, workers=self.workers, dask=self.dask, label=label)
 
     def save(self, name: str, data: xr.Dataset) -> None:
         """Write a dataset as netCDF under `name`, in one step: a reader never sees half of it."""
@@ -105,7 +114,7 @@ class Run:
 Work = Callable[[Any, Run], dict[str, Any]]
 
 
-def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, workers: int = 1) -> Run:
+def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, workers: int = 1, dask: str | None = None) -> Run:
     """Answer a question once.
 
     Looks for a run of the same strong id. If it has finished, it is returned as it is; otherwise `work(config, run)` is called
@@ -117,7 +126,7 @@ def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, work
     config : the configuration; where it has a method ``inputs() -> list[Path]``, the digests of these files enter the id.
     work : the calculation. It may keep its state with `run.save`, `run.log` and find it again when it is called a second time.
     out : the run directory itself, instead of one below ``runs/<verb>/``.
-    workers : processes that the work may use.
+    workers, dask : as in :func:`triptych.runs.map`, for the parts of the work that fan out.
 
     Raises
     ------
@@ -136,7 +145,7 @@ def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, work
         raise DataError(
             "the run directory cannot be made", got=f"{error.filename}: {error.strerror}", fix="give another --out"
         ) from None
-    run = Run(path=path, id=identity, workers=workers)
+    run = Run(path=path, id=identity, workers=workers, dask=dask)
     with _locked(path / ".lock"):
         manifest = read_json(path / "manifest.json") if (path / "manifest.json").exists() else {}
         if manifest.get("status") == "finished":
@@ -153,12 +162,12 @@ def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, work
             "wall_seconds": manifest.get("wall_seconds", 0.0),
             **surroundings(),
         }
-        _write_json(path / "manifest.json", manifest)
+        write_json(path / "manifest.json", manifest)
         began = time.monotonic()
         status = "failed"
         try:
             summary = work(config, run)
-            _write_json(path / "summary.json", summary)
+            write_json(path / "summary.json", summary)
             status = "finished"
         except KeyboardInterrupt:
             status = "interrupted"
@@ -166,7 +175,7 @@ def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, work
         finally:
             manifest.update(status=status, wall_seconds=round(manifest["wall_seconds"] + time.monotonic() - began, 3))
             manifest["devices"] = devices()  # only now: the work may have brought its library
-            _write_json(path / "manifest.json", manifest)
+            write_json(path / "manifest.json", manifest)
     return run
 
 
@@ -255,7 +264,14 @@ def _replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: Any) -> None:
+    """Write a JSON file in one step; NaN and infinity are refused, since JSON has none.
+
+    Raises
+    ------
+    ValueError
+        If `data` holds something that is no JSON.
+    """
     text = json.dumps(data, indent=2, allow_nan=False) + "\n"
     with _replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
