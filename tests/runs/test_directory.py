@@ -163,14 +163,16 @@ def test_two_processes_do_not_work_in_one_directory():
         "import fcntl, sys, time\n"
         "file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()\n"
     )
-    run = execute("test-count", Count(to=1), count)
-    command = [sys.executable, "-c", program, str(run.path / ".lock")]
+    with pytest.raises(KeyboardInterrupt):
+        execute("test-count", Count(), count)
+    (folder,) = Path("runs/test-count").iterdir()
+    command = [sys.executable, "-c", program, str(folder / ".lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(RunBusyError, match="another process"):
-            execute("test-count", Count(to=1), count)
+            execute("test-count", Count(), count)
         other.communicate()
-    assert execute("test-count", Count(to=1), count).summary == {"steps": [0]}
+    assert execute("test-count", Count(), count).summary == {"steps": [0, 1, 2, 3, 4]}
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -7,6 +7,7 @@ question again returns the finished run, or resumes the one that was interrupted
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -33,6 +34,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 RUNS = Path("runs")
+STORAGE_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class Run:
 
     def save(self, name: str, data: xr.Dataset) -> None:
         """Write a dataset as netCDF under `name`, in one step: a reader never sees half of it."""
-        with _replacing(self.path / name) as temporary:
+        with replacing(self.path / name) as temporary:
             data.to_netcdf(temporary, engine="h5netcdf")
 
     def load(self, name: str) -> xr.Dataset | None:
@@ -106,7 +108,7 @@ class Run:
         from triptych.plotting import save
 
         path = self.path / "figures" / name
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             save(figure, temporary)
         return path
 
@@ -146,37 +148,57 @@ def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, work
             "the run directory cannot be made", got=f"{error.filename}: {error.strerror}", fix="give another --out"
         ) from None
     run = Run(path=path, id=identity, workers=workers, dask=dask)
-    with _locked(path / ".lock"):
-        manifest = read_json(path / "manifest.json") if (path / "manifest.json").exists() else {}
-        if manifest.get("status") == "finished":
-            return run
-        (path / "config.toml").write_text(to_toml(config), encoding="utf-8")
-        manifest = {
-            "id": identity,
-            "verb": verb,
-            "status": "running",
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "attempts": manifest.get("attempts", 0) + 1,
-            "seed": to_dict(config).get("seed"),
-            "inputs": inputs,
-            "wall_seconds": manifest.get("wall_seconds", 0.0),
-            **surroundings(),
-        }
-        write_json(path / "manifest.json", manifest)
-        began = time.monotonic()
-        status = "failed"
-        try:
-            summary = work(config, run)
-            write_json(path / "summary.json", summary)
-            status = "finished"
-        except KeyboardInterrupt:
-            status = "interrupted"
+    if _finished(path):  # also where the directory can only be read
+        return run
+    try:
+        with _locked(path / ".lock"):
+            if not _finished(path):
+                _work(run, verb, config, inputs, work)
+    except OSError as error:
+        if error.errno not in STORAGE_TROUBLE:
             raise
-        finally:
-            manifest.update(status=status, wall_seconds=round(manifest["wall_seconds"] + time.monotonic() - began, 3))
-            manifest["devices"] = devices()  # only now: the work may have brought its library
-            write_json(path / "manifest.json", manifest)
+        raise DataError(
+            "the run directory cannot be written",
+            got=f"{path}: {error.strerror or error}",
+            fix="make room or give another --out; what was saved is kept, and the same command resumes",
+        ) from error
     return run
+
+
+def _work(run: Run, verb: str, config: Any, inputs: dict[str, str], work: Work) -> None:
+    """Call the work, and keep the manifest true whatever happens."""
+    before = read_json(run.path / "manifest.json") if (run.path / "manifest.json").exists() else {}
+    manifest = {
+        "id": run.id,
+        "verb": verb,
+        "status": "running",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "attempts": before.get("attempts", 0) + 1,
+        "seed": to_dict(config).get("seed"),
+        "inputs": inputs,
+        "wall_seconds": before.get("wall_seconds", 0.0),
+        **surroundings(),
+    }
+    with replacing(run.path / "config.toml") as temporary:
+        temporary.write_text(to_toml(config), encoding="utf-8")
+    write_json(run.path / "manifest.json", manifest)
+    began = time.monotonic()
+    status = "failed"
+    try:
+        summary = work(config, run)
+        write_json(run.path / "summary.json", summary)
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        manifest.update(status=status, wall_seconds=round(manifest["wall_seconds"] + time.monotonic() - began, 3))
+        manifest["devices"] = devices()  # only now: the work may have brought its library
+        write_json(run.path / "manifest.json", manifest)
+
+
+def _finished(path: Path) -> bool:
+    return (path / "manifest.json").exists() and read_json(path / "manifest.json")["status"] == "finished"
 
 
 def open_run(path: Path) -> Run:
@@ -253,7 +275,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that takes the place of `path` once it is complete."""
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -273,5 +295,5 @@ def write_json(path: Path, data: Any) -> None:
         If `data` holds something that is no JSON.
     """
     text = json.dumps(data, indent=2, allow_nan=False) + "\n"
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
