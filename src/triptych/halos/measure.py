@@ -1,0 +1,182 @@
+"""All stations in one call.
+
+In: a snapshot with its catalogue of groups. Out: a table of halos with their masses, radii, density profiles and NFW fits.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from triptych.errors import ConfigError, DataError
+from triptych.halos.catalogue import Catalogue, read_catalogue
+from triptych.halos.files import PathLike, catalogue_beside
+from triptych.halos.nfw import fit_nfw
+from triptych.halos.overdensity import MassDefinition, overdensity, threshold
+from triptych.halos.profiles import density_profiles, log_edges
+from triptych.halos.snapshot import Snapshot, read_snapshot
+from triptych.halos.spheres import index
+from triptych.runs import progress
+
+MASS, LENGTH, DENSITY = "Msun/h", "kpc/h (comoving)", "Msun h^2/kpc^3 (comoving)"
+SOFTENINGS = 3.0  # the profile begins where softened forces no longer shape it
+
+
+def measure(
+    snapshot: Snapshot | PathLike,
+    catalogue: Catalogue | None = None,
+    *,
+    output: int | None = None,
+    mass_definition: MassDefinition = "200m",
+    min_particles: int = 300,
+    inner: float | None = None,
+    outer: float = 2.0,
+    bins: int = 20,
+) -> xr.Dataset:
+    """Masses, radii, density profiles and NFW fits of all halos in a snapshot.
+
+    Centres are those of the FOF groups; all particles count, bound or not. The profile has `bins` shells at equal steps of ln r;
+    the NFW profile is fitted to the shells inside the halo radius. Errors are those of counting particles: where ``deviance`` is
+    far above ``dof`` the halo is no NFW sphere (it has substructure, or is merging), and they say little.
+
+    Parameters
+    ----------
+    snapshot : what :func:`read_snapshot` returned, or the path of a file or of a run's folder.
+    catalogue : what :func:`read_catalogue` returned; by default the catalogue beside the snapshot.
+    output : number of the output, where `snapshot` is a folder; None takes the last one.
+    mass_definition : 200 times the mean ("200m") or the critical ("200c") density.
+    min_particles : FOF groups with fewer particles are left out.
+    inner : innermost radius in comoving kpc/h; None takes 3 softening lengths.
+    outer : outermost radius, in units of the halo radius.
+    bins : number of shells.
+
+    Returns
+    -------
+    xr.Dataset
+        Over ``halo``: ``id`` (number of the FOF group), ``mass``, ``radius200`` (of the halo), ``particles`` (inside it),
+        ``rs``, ``rho_s``, ``concentration`` = radius200 / rs, each with ``_error``, ``deviance``, ``dof``, ``problem`` (why the
+        fit failed; empty where it did not), ``resolved`` (rs is not below the innermost radius: nothing is extrapolated).
+        Over ``halo, radius``: ``r``, ``density``, ``density_error``, ``counts``, ``filled``; over ``halo, edge``: ``r_edge``.
+        Units are attributes; redshift and cosmology are attributes of the set.
+
+    Raises
+    ------
+    DataError
+        If the files cannot be read, snapshot and catalogue do not belong together, no halo is large enough, or a halo does not
+        fit into the box.
+    ConfigError
+        If an option is impossible, or the softening is unknown and `inner` not given.
+
+    Notes
+    -----
+    O(N log N) for the tree over N particles, then O(n log n) per halo; 0.2 s for 64^3 particles and 62 halos.
+
+    Examples
+    --------
+    >>> from triptych.halos import measure, sample_data
+    >>> halos = measure(sample_data("tiny32"), min_particles=1000)
+    >>> halos.sizes["halo"], halos["mass"].attrs["units"], f"{halos['mass'][0].item():.3g}"
+    (2, 'Msun/h', '7.47e+13')
+    """
+    if min_particles < 1 or not (outer > 0 and math.isfinite(outer)):
+        raise ConfigError(
+            "an impossible selection", got=f"min_particles {min_particles}, outer {outer}", expected="both positive"
+        )
+    box = snapshot if isinstance(snapshot, Snapshot) else read_snapshot(snapshot, output)
+    groups = read_catalogue(catalogue_beside(box.path)) if catalogue is None else catalogue
+    _belong_together(box, groups)
+    density = threshold(box, mass_definition)
+    innermost = _innermost(box, inner)
+    chosen = np.flatnonzero(groups.lengths >= min_particles)
+    if len(chosen) == 0:
+        largest = f"the largest has {groups.lengths.max()} particles" if len(groups.lengths) else "the catalogue is empty"
+        raise DataError(
+            "there is no halo to measure",
+            got=f"{len(groups.lengths)} groups at redshift {groups.redshift:.3g}: {largest}",
+            expected=f"groups with at least {min_particles} particles",
+            fix="take a later output, or lower min_particles",
+        )
+    centres = groups.positions[chosen]
+    with progress.task("halos", 3 * len(chosen)) as task:
+        particles = index(box)
+        spheres = overdensity(particles, centres, groups.masses[chosen], density)
+        task.advance(len(chosen))
+        profiles = density_profiles(particles, centres, log_edges(innermost, outer * spheres.radius, bins))
+        task.advance(len(chosen))
+        fits = []
+        for halo, radius in enumerate(spheres.radius):
+            within = int(np.searchsorted(profiles.edges[halo], radius * (1 + 1e-9), side="right"))
+            shells = slice(0, max(within - 1, 0))
+            fits.append(fit_nfw(profiles.edges[halo, :within], profiles.density[halo, shells], profiles.error[halo, shells]))
+            task.advance()
+    rs, rs_error = np.array([(fit.rs, fit.rs_error) for fit in fits]).T
+    rho_s, rho_s_error = np.array([(fit.rho_s, fit.rho_s_error) for fit in fits]).T
+    concentration = spheres.radius / rs
+    return xr.Dataset(
+        {
+            "id": ("halo", chosen, {"long_name": "number of the FOF group"}),
+            "centre": (("halo", "axis"), centres, {"units": LENGTH}),
+            "mass": ("halo", spheres.mass, {"units": MASS, "long_name": f"M{mass_definition}"}),
+            "radius200": ("halo", spheres.radius, {"units": LENGTH, "long_name": f"r{mass_definition}"}),
+            "particles": ("halo", spheres.particles, {"long_name": f"particles inside r{mass_definition}"}),
+            "concentration": ("halo", concentration, {"units": "1"}),
+            "concentration_error": ("halo", concentration * rs_error / rs, {"units": "1"}),
+            "rs": ("halo", rs, {"units": LENGTH}),
+            "rs_error": ("halo", rs_error, {"units": LENGTH}),
+            "rho_s": ("halo", rho_s, {"units": DENSITY}),
+            "rho_s_error": ("halo", rho_s_error, {"units": DENSITY}),
+            "deviance": ("halo", np.array([fit.deviance for fit in fits]), {"units": "1"}),
+            "dof": ("halo", np.array([fit.dof for fit in fits]), {"units": "1"}),
+            "problem": ("halo", np.array([fit.problem for fit in fits], dtype=object), {"long_name": "why the NFW fit failed"}),
+            "resolved": ("halo", rs >= innermost, {"long_name": "rs lies inside the measured range"}),
+            "r_edge": (("halo", "edge"), profiles.edges, {"units": LENGTH}),
+            "r": (("halo", "radius"), profiles.radius, {"units": LENGTH}),
+            "density": (("halo", "radius"), profiles.density, {"units": DENSITY}),
+            "density_error": (("halo", "radius"), profiles.error, {"units": DENSITY}),
+            "counts": (("halo", "radius"), profiles.counts, {"long_name": "particles in the shell"}),
+            "filled": (("halo", "radius"), profiles.filled, {"long_name": "the shell holds particles"}),
+        },
+        attrs={
+            "mass_definition": mass_definition,
+            "redshift": box.redshift,
+            "scale_factor": box.scale_factor,
+            "omega_matter": box.omega_matter,
+            "omega_lambda": box.omega_lambda,
+            "hubble": box.hubble,
+            "box_size": box.box_size,
+            "mean_density": box.mean_density,
+            "innermost_radius": innermost,
+        },
+    )
+
+
+def _belong_together(snapshot: Snapshot, catalogue: Catalogue) -> None:
+    pairs = {
+        "scale factor": (snapshot.scale_factor, catalogue.scale_factor),
+        "box size (kpc/h)": (snapshot.box_size, catalogue.box_size),
+    }
+    for name, (ours, theirs) in pairs.items():
+        if not math.isclose(ours, theirs, rel_tol=1e-6):
+            raise DataError(
+                f"snapshot and catalogue do not belong together: their {name} differs",
+                got=f"{ours:.8g} in {snapshot.path.name}, {theirs:.8g} in {catalogue.path.name}",
+                expected="two files of one output",
+                fix="give both the same output number",
+            )
+
+
+def _innermost(snapshot: Snapshot, inner: float | None) -> float:
+    if inner is None and snapshot.softening is None:
+        raise ConfigError(
+            "the snapshot does not tell its softening length",
+            expected="Parameters/SofteningComovingClass0",
+            fix="give the innermost radius of the profiles in comoving kpc/h: inner",
+        )
+    radius = SOFTENINGS * (snapshot.softening or 0.0) if inner is None else inner
+    if not (radius > 0 and math.isfinite(radius)):
+        raise ConfigError(
+            "the innermost radius is impossible", got=radius, expected="> 0 kpc/h", fix="give inner in comoving kpc/h"
+        )
+    return radius
