@@ -1,0 +1,91 @@
+"""Exact answers for the lattice panel, by brute force and in plain NumPy.
+
+In: link angles [mu, t, x], or a coupling. Out: the same quantities as the panel, by slower and simpler means.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def plaquettes(links: np.ndarray) -> np.ndarray:
+    """Plaquette angles [t, x], walking around each plaquette: +0, +1, then back along 0 and 1."""
+    _, height, width = links.shape
+    angles = np.empty((height, width))
+    for t in range(height):
+        for x in range(width):
+            up, right = (t + 1) % height, (x + 1) % width
+            angles[t, x] = links[0, t, x] + links[1, up, x] - links[0, t, right] - links[1, t, x]
+    return angles
+
+
+def action(links: np.ndarray, beta: float) -> float:
+    return float(sum(beta * (1 - math.cos(angle)) for angle in plaquettes(links).flat))
+
+
+def raw_charge(links: np.ndarray) -> float:
+    """The sum of eq. 5 with the angle of exp(i x_P), not rounded."""
+    return float(np.angle(np.exp(1j * plaquettes(links))).sum() / (2 * np.pi))
+
+
+def two_by_two(beta: float, points: int = 64) -> tuple[float, float]:
+    """Plaquette and <Q^2> of the 2 x 2 torus: a sum over a grid of three plaquette angles, the fourth closes the product.
+
+    The plaquette converges exponentially in `points`; <Q^2>, whose sectors cut grid cells, as
+    1 / points^2.
+    """
+    angle = -np.pi + 2 * np.pi * (np.arange(points) + 0.5) / points
+    first, second, third = np.meshgrid(angle, angle, angle, indexing="ij", sparse=True)
+    fourth = np.angle(np.exp(-1j * (first + second + third)))
+    weight = np.exp(beta * (np.cos(first) + np.cos(second) + np.cos(third) + np.cos(fourth) - 4))
+    charge = np.round((first + second + third + fourth) / (2 * np.pi))
+    return float((weight * np.cos(fourth)).sum() / weight.sum()), float((weight * charge**2).sum() / weight.sum())
+
+
+def uniform_sectors(volume: int) -> dict[int, float]:
+    """P(Q >= 0) at beta = 0 for even V: the angles are uniform, and P(Q) is an Eulerian number over (V - 1)!."""
+    n = volume - 1
+    eulerian = [sum((-1) ** j * math.comb(n + 1, j) * (k + 1 - j) ** n for j in range(k + 1)) for k in range(n)]
+    middle = n // 2
+    return {q: eulerian[middle + q] / math.factorial(n) for q in range(middle + 1)}
+
+
+def hmc(
+    *,
+    beta: float,
+    side: int,
+    chains: int,
+    trajectories: int,
+    thermalization: int,
+    steps: int,
+    step_size: float,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """HMC (eqs. 10 and 11) in NumPy: charges and acceptance probabilities [chain, trajectory], from a cold start."""
+
+    def angles(x: np.ndarray) -> np.ndarray:
+        return x[:, 0] + np.roll(x[:, 1], -1, axis=1) - np.roll(x[:, 0], -1, axis=2) - x[:, 1]
+
+    def kick(x: np.ndarray) -> np.ndarray:
+        sines = beta * np.sin(angles(x))
+        return np.stack([sines - np.roll(sines, 1, axis=2), np.roll(sines, 1, axis=1) - sines], axis=1)
+
+    def energy(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return -beta * np.cos(angles(x)).sum(axis=(1, 2)) + (v**2).sum(axis=(1, 2, 3)) / 2
+
+    links = np.zeros((chains, 2, side, side))
+    charges, probabilities = [], []
+    for _ in range(thermalization + trajectories):
+        old = rng.normal(size=links.shape)
+        moved, momenta = links, old
+        for _ in range(steps):
+            momenta = momenta - step_size / 2 * kick(moved)
+            moved = moved + step_size * momenta
+            momenta = momenta - step_size / 2 * kick(moved)
+        probability = np.minimum(1, np.exp(energy(links, old) - energy(moved, momenta)))
+        links = np.where((rng.uniform(size=chains) < probability)[:, None, None, None], moved, links)
+        charges.append(np.round(np.angle(np.exp(1j * angles(links))).sum(axis=(1, 2)) / (2 * np.pi)))
+        probabilities.append(probability)
+    return np.array(charges[thermalization:]).T, np.array(probabilities[thermalization:]).T
