@@ -1,0 +1,108 @@
+"""The verb: keys of the contract, resume, refusals, and the tour on a small scale."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from triptych.errors import ConfigError
+from triptych.qec import Noise, check, commands, simulate, steane, tour
+from triptych.runs import execute, load
+
+KEYS = {"crash_rate", "lower", "upper", "acceptance", "engine", "states_peak", "logical_qubits", "physical_qubits", "seconds"}
+
+
+def small(**options: str) -> commands.RunConfig:
+    named = {key.replace("__", "."): value for key, value in options.items()}
+    return load(commands.RunConfig, None, {"program.kind": "bit_flip_recovery", "program.preparation": "8+1"} | named)
+
+
+def test_the_tree_answers_with_the_keys_of_the_contract(tmp_path: Path) -> None:
+    config = small(engine__event_threshold="1e-6", engine__merge_threshold="1e-9")
+    run = execute("qec-run", config, commands.run, out=tmp_path / "run")
+    summary = run.summary
+    assert set(summary) >= KEYS and summary["engine"] == "reference" and "error" not in summary
+    direct = simulate(
+        steane.bit_flip_recovery(Noise.uniform(1e-3), preparation="8+1"), event_threshold=1e-6, merge_threshold=1e-9
+    )
+    assert summary["crash_rate"] == direct.crash_rate.value and summary["upper"] == direct.crash_rate.upper
+    assert (summary["logical_qubits"], summary["physical_qubits"]) == (1, 7 + 3 * 8)
+    saved = run.load("results.nc")
+    assert saved is not None and saved["crash_rate"].item() == summary["crash_rate"]
+
+
+def test_thresholds_follow_the_noise_unless_they_are_given() -> None:
+    chosen = commands.EngineConfig(merge_threshold=1e-9, merge="lossy").thresholds(1e-3)
+    assert (chosen.event, chosen.merge, chosen.rule) == (pytest.approx(1e-7), 1e-9, "lossy")
+    assert commands.EngineConfig().thresholds(1e-2).merge == pytest.approx(1e-8)
+
+
+def test_table_1_is_a_preset() -> None:
+    assert commands.NoiseConfig(preset="eshe_rates").noise() == Noise.eshe_rates()
+
+
+def test_an_interrupted_monte_carlo_goes_on_with_the_same_shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small(engine__name="montecarlo", engine__shots="230", noise__p="0.02")
+    monkeypatch.setattr(commands, "BATCH", 50)
+    monkeypatch.setattr(commands, "BATCHES_A_ROUND", 2)
+    whole = execute("qec-run", config, commands.run, out=tmp_path / "whole").summary
+    assert set(whole) >= KEYS | {"error"} and whole["cost"]["shots"] == 230
+
+    drawn: list[int] = []
+
+    def stops(batch: commands.Batch) -> dict[str, object]:
+        if len(drawn) == 3:
+            raise KeyboardInterrupt
+        drawn.append(batch.index)
+        return commands_draw(batch)
+
+    commands_draw = commands.draw
+    monkeypatch.setattr(commands, "draw", stops)
+    with pytest.raises(KeyboardInterrupt):
+        execute("qec-run", config, commands.run, out=tmp_path / "broken")
+    monkeypatch.setattr(commands, "draw", commands_draw)
+    resumed = execute("qec-run", config, commands.run, out=tmp_path / "broken")
+    assert [record["batch"] for record in resumed.history()] == [0, 1, 2, 3, 4]
+    timeless = {"seconds", "cost"}
+    assert {k: v for k, v in resumed.summary.items() if k not in timeless} == {
+        k: v for k, v in whole.items() if k not in timeless
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("noise.p", "1.5", "probability"),
+        ("program.extractions", "0", "syndromes"),
+        ("engine.shots", "0", "shots"),
+        ("engine.event_threshold", "-1", "event_threshold"),
+        ("engine.name", "exact", "engine.name"),
+        ("program.criterion", "CSS", "program.criterion"),
+    ],
+)
+def test_impossible_options_are_refused(key: str, value: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        load(commands.RunConfig, None, {key: value})
+
+
+def test_the_tour_tells_its_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tour, "RATES", (1e-5, 1e-4, 1e-3, 1e-2))
+    config = tour.TourConfig(resolution=1e-2, shots=20_000)
+    summary = execute("qec-tour", config, tour.tour, out=tmp_path / "tour").summary
+    assert (tmp_path / "tour" / "figures" / summary["figure"]).stat().st_size > 10_000
+    assert len(summary["comparisons"]) == 3 and json.dumps(summary, allow_nan=False)
+    acceptance = summary["comparisons"][1]
+    assert abs(acceptance["pull"]) < 4
+
+
+def test_impossible_tours_are_refused() -> None:
+    for wrong in ({"resolution": 0.0}, {"shots": 0}):
+        with pytest.raises(ConfigError):
+            tour.TourConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_self_test() -> None:
+    ok, sentence = check.check()
+    assert ok and "0.9978226256" in sentence

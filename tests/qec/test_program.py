@@ -1,0 +1,90 @@
+"""Every way in which a program can be wrong is refused, with the reason; right ones are values."""
+
+from __future__ import annotations
+
+import pytest
+
+from triptych.errors import ConfigError
+from triptych.qec import Program
+from triptych.qec.program import (
+    CX,
+    Correct,
+    Depolarize1,
+    Depolarize2,
+    Flip,
+    H,
+    Instruction,
+    Measure,
+    Merge,
+    Prepare,
+    Split,
+    Syndrome,
+    Verify,
+)
+
+BIT = (Prepare(qubit=0), Measure(qubit=0))
+TWO = (Prepare(qubit=0), Prepare(qubit=1))
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [
+        ((H(qubit=0),), "not prepared"),
+        ((*BIT, H(qubit=0)), "measured already"),
+        ((*BIT, Measure(qubit=0)), "measured already"),
+        ((Prepare(qubit=0), Flip(bit=0, rate=0.1)), "not measured"),
+        ((Prepare(qubit=-1),), "qubit number"),
+        ((Prepare(qubit=0, basis="Y"),), "basis"),  # type: ignore[arg-type]
+        ((Prepare(qubit=0), Measure(qubit=0, basis="Y")), "basis"),  # type: ignore[arg-type]
+        ((*TWO, CX(control=1, target=1)), "two different qubits"),
+        ((*TWO, CX(control=0, target=2)), "not prepared"),
+        ((Prepare(qubit=0), Depolarize1(qubit=0, rate=1.5)), "0 <= rate <= 1"),
+        ((*TWO, Depolarize2(first=0, second=1, rate=-0.1)), "0 <= rate <= 1"),
+        ((*BIT, Flip(bit=0, rate=float("nan"))), "0 <= rate <= 1"),
+        ((Verify(body=BIT, checks=()),), "at least one check"),
+        ((Verify(body=(Prepare(qubit=0),), checks=(0,)),), "not measured"),
+        ((Prepare(qubit=0), Verify(body=(H(qubit=0), *BIT), checks=(0,))), "not prepared"),
+        ((Verify(body=(Verify(body=BIT, checks=(0,)), *BIT), checks=(0,)),), "only gates"),
+        ((Verify(body=BIT, checks=(0,)), Flip(bit=0, rate=0.1)), "not prepared"),
+        ((*BIT, Syndrome(bits=(0,), checks=((1,),))), "positions within bits"),
+        ((*BIT, Syndrome(bits=(0,), checks=((0,), (0,)))), "no more checks"),
+        ((Prepare(qubit=0), Syndrome(bits=(0,), checks=())), "not measured"),
+        ((*BIT, Correct(syndromes=((0,),), table=((),), pauli="X")), "2^r rows"),
+        ((*BIT, Correct(syndromes=(), table=((),), pauli="X")), "2^r rows"),
+        ((*BIT, Correct(syndromes=((0,),), table=((), (0,)), pauli="X")), "measured already"),
+        ((*BIT, Prepare(qubit=1), Correct(syndromes=((0,),), table=((), (1,)), pauli="Y")), "pauli"),  # type: ignore[arg-type]
+        ((Prepare(qubit=0), Merge(qubits=(0, 1))), "not prepared"),
+        ((*TWO, Split(qubits=(0,)), H(qubit=0)), "not prepared"),
+        ((*BIT, Syndrome(bits=(0,), checks=((0, 0),))), "different positions"),
+        ((*BIT, Syndrome(bits=(0, 0), checks=())), "different bits"),
+        ((*BIT, Correct(syndromes=((),), table=((),), pauli="X")), "2^r rows"),
+        ((*BIT, Prepare(qubit=1), Correct(syndromes=((0,),), table=((), (1, 1)), pauli="X")), "no qubit twice"),
+        ((Verify(body=BIT, checks=(0, 0)),), "none twice"),
+        ((*TWO, Merge(qubits=())), "one qubit or more"),
+        ((*TWO, Split(qubits=(0, 0))), "none twice"),
+        (("CX 0 1",), "an instruction"),
+    ],
+)
+def test_impossible_programs_are_refused(steps: tuple[Instruction, ...], reason: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        Program(instructions=steps, blocks=())
+    assert reason in str(refusal.value)
+
+
+def test_a_block_must_be_there_at_the_end() -> None:
+    with pytest.raises(ConfigError, match="scored block"):
+        Program(instructions=(*TWO, Split(qubits=(1,))), blocks=((0, 1),))
+    for block in ((), (0, 0)):
+        with pytest.raises(ConfigError, match="different qubits"):
+            Program(instructions=TWO, blocks=(block,))
+
+
+def test_programs_are_values() -> None:
+    one, other = (Program(instructions=(*TWO, CX(control=0, target=1)), blocks=((0, 1),)) for _ in range(2))
+    assert one == other and len({one, other}) == 1
+    assert str(one).splitlines()[-1] == "CX(control=0, target=1)"
+    assert H(qubit=0) != Prepare(qubit=0), "equal fields do not make equal instructions"
+
+
+def test_a_measured_qubit_can_be_prepared_again() -> None:
+    assert Program(instructions=(*BIT, Prepare(qubit=0), H(qubit=0)), blocks=((0,),)).physical_qubits == 2
