@@ -34,7 +34,8 @@ beside an exact or independent one. <em>Pull</em>: (answer &minus; truth) in com
 [a, b]: certified bounds.</p>
 {panels}
 <section id="claims"><h2>What the papers claim</h2>
-<p>Every claim, number, table row and figure of the three papers, with the command that re-runs it. A verdict comes from a run.</p>
+<p>Every claim, number, table row and figure of the three papers, with the command that re-runs it. A verdict comes from
+a run.</p>
 {claims}</section>
 <footer><p>Triptych {version}. Each section is a run directory beside this file, with its configuration, versions, data and
 figures: <code>triptych show DIR</code>.</p></footer>

@@ -24,6 +24,7 @@ from triptych.halos.profiles import density_profiles, stack
 from triptych.halos.sample import sample_data
 from triptych.halos.snapshot import Snapshot, read_snapshot
 from triptych.halos.spheres import Particles, index
+from triptych.halos.verdicts import profile_verdicts
 from triptych.runs import Comparison, Cost, Run, progress, stream
 from triptych.statistics import Estimate
 
@@ -84,6 +85,7 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
         ),
         "figure": "halos.png",
         "comparisons": [row.to_json() for row in comparisons],
+        "claims": [verdict.to_json() for verdict in profile_verdicts(halos)],
     }
 
 
