@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: tour test test-slow bench lint format clean
+.PHONY: tour test test-slow bench lint docs format clean
 
 tour: $(VENV)/installed
 	$(BIN)/triptych tour
@@ -24,6 +24,11 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests/faults
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "open docs/_build/index.html"
+
 format: $(VENV)/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -39,4 +44,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(PIP_INSTALL) --editable '.[all,test,lint]'
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed-test
+	$(PIP_INSTALL) --editable '.[all,test,lint,docs]'
 	touch $@

@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 from triptych.runs import claims
 
-COLUMNS = ("where", "claim", "the paper", "ours", "verdict", "command")
+COLUMNS = ("claim", "the paper", "ours", "verdict")
 
 
 def write_tables(app: Sphinx) -> None:
@@ -24,8 +24,9 @@ def write_tables(app: Sphinx) -> None:
         lines = [", ".join(f"**{number}** {word}" for word, number in claims.counts(rows).items()) + ".", ""]
         lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
         for row in rows:
-            verdict = row.verdict + (f": {row.note}" if row.note else "") + (f" (run {row.run})" if row.run else "")
-            cells = (row.where, row.claim, row.paper_value, row.our_value, verdict, f"`{row.command}`")
+            claim = f"**{row.where}.** {row.claim}<br>`{row.command}`"
+            verdict = f"**{row.verdict}**" + (f" (run {row.run})" if row.run else "") + (f"<br>{row.note}" if row.note else "")
+            cells = (claim, row.paper_value, row.our_value, verdict)
             lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
         (folder / f"claims-{key}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

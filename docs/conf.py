@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
 import triptych
+
+for talker in ("jax", "matplotlib"):
+    logging.getLogger(talker).setLevel(logging.ERROR)
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -28,6 +32,7 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 html_theme = "furo"
 html_title = "Triptych"
+html_show_copyright = False
 html_static_path = ["_static"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

@@ -75,7 +75,8 @@ def test_usage_errors_end_with_code_2_and_one_clear_message(tmp_path, arguments,
 
 
 def test_invalid_data_ends_with_code_3(tmp_path):
-    (tmp_path / "snapshot_000.hdf5").write_text("this is no HDF5 file")
+    for name in ("snapshot_000.hdf5", "fof_subhalo_tab_000.hdf5"):
+        (tmp_path / name).write_text("this is no HDF5 file")
     done = triptych("halos", "measure", "snapshot_000.hdf5", cwd=tmp_path, code=3)
     assert "snapshot_000.hdf5" in done.stderr
     assert "Traceback" not in done.stderr
@@ -98,25 +99,26 @@ def test_json_mode_prints_one_object_and_the_second_call_finds_the_run(tmp_path)
     assert "lattice-exact" in triptych("show", str(run), cwd=tmp_path).stdout
 
 
-SAMPLE = ["lattice", "sample", "--beta", "2", "--shape", "4,4", "--chains", "8", "--trajectories", "60000", "--json"]
-MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "400000", "--json"]
+SAMPLE = ["lattice", "sample", "--beta", "2", "--shape", "4,4", "--chains", "8", "--trajectories", "30000", "--json"]
+MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "1500000", "--json"]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=lambda stop: stop.name)
 @pytest.mark.parametrize(
-    ("arguments", "begun"),
-    [(SAMPLE, "checkpoints/*.nc"), (MONTECARLO, "metrics.jsonl")],
+    ("arguments", "begun", "kept"),
+    [(SAMPLE, "manifest.json", "checkpoints/*.nc"), (MONTECARLO, "metrics.jsonl", "metrics.jsonl")],
     ids=["lattice-sample", "qec-run"],
 )
-def test_an_interrupted_run_resumes_with_the_identical_result(tmp_path, arguments, begun, stop):
+def test_an_interrupted_run_resumes_with_the_identical_result(tmp_path, arguments, begun, kept, stop):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     expected = json.loads(triptych(*arguments, "--out", str(whole), cwd=tmp_path).stdout)
     with subprocess.Popen(
         [*TRIPTYCH, *arguments, "--out", str(broken)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         deadline = time.monotonic() + 120
-        while not list(broken.glob(begun)) and running.poll() is None and time.monotonic() < deadline:
+        while not (broken / begun).exists() and running.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
+        time.sleep(0.3)
         running.send_signal(stop)
         out, err = running.communicate()
     assert running.returncode == 130, err
@@ -124,6 +126,7 @@ def test_an_interrupted_run_resumes_with_the_identical_result(tmp_path, argument
     assert "interrupted" in err
     assert "Traceback" not in err
     assert json.loads((broken / "manifest.json").read_text())["status"] == "interrupted"
+    assert list(broken.glob(kept))
     resumed = json.loads(triptych(*arguments, "--out", str(broken), cwd=tmp_path).stdout)
     assert without_times(resumed) == without_times(expected)
     assert json.loads((broken / "manifest.json").read_text())["attempts"] == 2

@@ -34,9 +34,12 @@ def test_the_tree_answers_with_the_keys_of_the_contract(tmp_path: Path) -> None:
 
 
 def test_thresholds_follow_the_noise_unless_they_are_given() -> None:
-    chosen = commands.EngineConfig(merge_threshold=1e-9, merge="lossy").thresholds(1e-3)
-    assert (chosen.event, chosen.merge, chosen.rule) == (pytest.approx(1e-7), 1e-9, "lossy")
-    assert commands.EngineConfig().thresholds(1e-2).merge == pytest.approx(1e-8)
+    program = steane.bit_flip_recovery(Noise.uniform(1e-3), preparation="8+1")
+    assert program.strongest_rate == 1e-3
+    given = simulate(program, event_threshold=1e-3 * 1e-3, merge_threshold=1e-3 * 1e-3 * 1e-3)
+    assert simulate(program, resolution=1e-3).crash_rate == given.crash_rate
+    coarser = simulate(program, resolution=1e-3, merge_threshold=1e-7).crash_rate
+    assert coarser.lower < given.crash_rate.lower < given.crash_rate.upper < coarser.upper
 
 
 def test_table_1_is_a_preset() -> None:
@@ -46,7 +49,7 @@ def test_table_1_is_a_preset() -> None:
 def test_an_interrupted_monte_carlo_goes_on_with_the_same_shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = small(engine__name="montecarlo", engine__shots="230", noise__p="0.02")
     monkeypatch.setattr(commands, "BATCH", 50)
-    monkeypatch.setattr(commands, "BATCHES_A_ROUND", 2)
+    monkeypatch.setattr(commands, "BATCHES_PER_WORKER", 2)
     whole = execute("qec-run", config, commands.run, out=tmp_path / "whole").summary
     assert set(whole) >= KEYS | {"error"} and whole["cost"]["shots"] == 230
 

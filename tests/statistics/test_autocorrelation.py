@@ -30,6 +30,7 @@ def test_tau_and_error_of_the_mean_against_the_closed_form(phi, chains):
     assert abs(found.mean.pull(2.0)) < 4
     assert found.rho[1] == pytest.approx(phi, abs=0.02)
     assert found.tau_wolff.value == found.tau.value / 2
+    assert found.long_enough
 
 
 def test_the_error_of_tau_covers():
@@ -80,6 +81,7 @@ def test_frozen_quantities_by_their_exact_variance(phi, length):
     assert 0.5 < pulls.std() < 1.6
     # Around its own mean, each single chain would underestimate tau by far.
     if length < exact / 2:
+        assert not autocorrelation(ar1(phi, 64, length, rng=rng), mean=0.0).long_enough
         assert autocorrelation(ar1(phi, 1, length, rng=rng)).tau.value < exact / 2
 
 
@@ -100,9 +102,11 @@ def test_what_cannot_be_estimated_is_refused():
     with pytest.raises(ConfigError, match="not finite"):
         autocorrelation([np.nan] * 50)
     with pytest.raises(ConvergenceError, match="moved"):
+        frozen_autocorrelation_time(np.repeat(rng.normal(size=(64, 1)), 100, axis=1), 1.0)
+    with pytest.raises(ConvergenceError, match="not in equilibrium"):
         frozen_autocorrelation_time(np.zeros((64, 100)), 1.0)
     with pytest.raises(ConvergenceError, match="lost all memory"):
-        frozen_autocorrelation_time(rng.normal(size=(64, 100)), 0.5, lag=1)
+        frozen_autocorrelation_time(ar1(-0.5, 64, 100, rng=rng), 1.0, lag=1)
     for fields in [{"variance": 0.0}, {"variance": 1.0, "lag": 100}, {"variance": 1.0, "lag": 0}]:
         with pytest.raises(ConfigError):
             frozen_autocorrelation_time(rng.normal(size=(64, 100)), **fields)

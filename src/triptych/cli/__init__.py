@@ -28,6 +28,7 @@ app = App(
     name="triptych",
     help="Three papers, every claim re-run, and taken further.\n\nStart with: triptych tour",
     version=__version__,
+    suppress_keyboard_interrupt=False,
 )
 for _panel in PANELS:
     app.command(f"triptych.cli.{_panel}:app", name=_panel, help=ABOUT[_panel])

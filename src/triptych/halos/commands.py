@@ -32,7 +32,9 @@ class MeasureConfig:
     mass_definition: Literal["200m", "200c"] = field(
         default="200m", metadata={"help": "200 times the mean (200m) or critical (200c) density"}
     )
-    min_particles: int = field(default=300, metadata={"help": "leave out FOF groups with fewer particles"})
+    min_particles: int = field(
+        default=300, metadata={"help": "leave out FOF groups with fewer particles (inside the radius there may be fewer)"}
+    )
     inner: float | None = field(default=None, metadata={"help": "innermost radius in comoving kpc/h; none takes 3 softenings"})
     outer: float = field(default=2.0, metadata={"help": "outermost radius in halo radii"})
     bins: int = field(default=20, metadata={"help": "shells of the profile, equal in ln r"})

@@ -114,7 +114,7 @@ def read_snapshot(path: PathLike, output: int | None = None) -> Snapshot:
         box_size = number(file, "BoxSize", "Header", "Parameters") * length_unit(file)
         scale_factor = number(file, "Time", "Header")
         cosmology = {
-            "redshift": number(file, "Redshift", "Header"),
+            "redshift": round(number(file, "Redshift", "Header"), 12) + 0.0,  # GADGET ends at a = 1 - 1e-16
             "omega_matter": number(file, "Omega0", "Parameters", "Header"),
             "omega_lambda": number(file, "OmegaLambda", "Parameters", "Header"),
             "hubble": number(file, "HubbleParam", "Parameters", "Header"),

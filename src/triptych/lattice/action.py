@@ -101,7 +101,7 @@ def real_charge(links: jax.Array) -> jax.Array:
 
 
 def tunnelling(charges: Charges) -> Charges:
-    """|Q_Z(i + 1) - Q_Z(i)| between successive configurations (eq. 6), from [..., trajectory] to one entry less.
+    """``|Q_Z(i + 1) - Q_Z(i)|`` between successive configurations (eq. 6), from [..., trajectory] to one entry less.
 
     Examples
     --------

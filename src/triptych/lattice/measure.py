@@ -31,9 +31,10 @@ class Measurement:
     charge_squared : <Q_Z^2>.
     acceptance : mean acceptance probability.
     exp_minus_dh : <exp(-delta H)>, which is 1 in equilibrium.
-    tunnelling_rate : mean |Q_Z(i + 1) - Q_Z(i)| a trajectory (eq. 6).
+    tunnelling_rate : mean ``|Q_Z(i + 1) - Q_Z(i)|`` a trajectory (eq. 6).
     tau : integrated autocorrelation times 1 + 2 sum rho of Q_Z, Q_R and the plaquette, in trajectories, by the Gamma method with
-        the charges' exact mean 0; None where nothing moved. A run shorter than about 50 tau gives only a lower bound.
+        the charges' exact mean 0; None where the chains are shorter than 5 tau of Q_Z: see
+        :func:`triptych.statistics.frozen_autocorrelation_time` for what can be done then.
     steps_per_trajectory : leapfrog steps.
     cost : force evaluations of all chains, network evaluations (none), seconds.
     """
@@ -98,14 +99,18 @@ def measure(data: xr.Dataset) -> Measurement:
         acceptance=mean_over_chains(acceptance),
         exp_minus_dh=mean_over_chains(np.exp(-delta_h)),
         tunnelling_rate=mean_over_chains(tunnelling(charge)),
-        tau={"Q_Z": _tau(charge, mean=0.0), "Q_R": _tau(real_charge, mean=0.0), "plaquette": _tau(plaquette)},
+        tau=_taus(charge, real_charge, plaquette),
         steps_per_trajectory=int(data.attrs["steps"]),
         cost=Cost(seconds=float(data.attrs["seconds"]), counts=counts),
     )
 
 
-def _tau(series: NDArray[np.float64], *, mean: float | None = None) -> Estimate | None:
-    """Integrated autocorrelation time of (chain, trajectory); None where the run is too short or nothing moved."""
-    if series.shape[1] < SHORTEST_FOR_TAU or not np.ptp(series, axis=1).any():
-        return None
-    return autocorrelation(series, mean=mean).tau
+def _taus(
+    charge: NDArray[np.float64], real_charge: NDArray[np.float64], plaquette: NDArray[np.float64]
+) -> dict[str, Estimate | None]:
+    """Autocorrelation times; where the charge is too slow for the run, the sectors' share of the others is missing too."""
+    names = ("Q_Z", "Q_R", "plaquette")
+    if charge.shape[1] < SHORTEST_FOR_TAU or not np.ptp(charge, axis=1).any():
+        return dict.fromkeys(names)
+    found = [autocorrelation(charge, mean=0.0), autocorrelation(real_charge, mean=0.0), autocorrelation(plaquette)]
+    return {name: one.tau if found[0].long_enough and one.long_enough else None for name, one in zip(names, found, strict=True)}

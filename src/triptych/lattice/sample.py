@@ -66,7 +66,7 @@ def sample(
     steps, step_size : leapfrog steps of a trajectory, and their size in units of molecular-dynamics time.
     start : "cold" (all angles 0, Q_Z = 0) or "hot" (uniform angles).
     resume : what `checkpoint` was given, or a shorter run, of the same question: goes on from there.
-    checkpoint : called every few seconds with the Dataset so far.
+    checkpoint : called every few seconds, and at an interrupt (Ctrl-C), with the Dataset so far.
 
     Returns
     -------
@@ -122,20 +122,29 @@ def sample(
         state, parts = _state_of(resume), [resume]
         done, spent = int(resume.attrs["trajectories_done"]), float(resume.attrs["seconds"])
 
+    def so_far() -> xr.Dataset:
+        return _dataset(reached[1], reached[0], question, reached[2], spent + time.monotonic() - began)
+
+    reached = (state, parts, done)  # replaced in one step, so that an interrupt never finds half of a chunk
     with progress.task(f"beta {beta:g}", total) as shown:
         shown.advance(min(done, total))
-        while done < total:
-            length = min(CHUNK, (thermalization if done < thermalization else total) - done)
-            state, seen = _advance(state, keys, done + 1, beta, step_size, steps=steps, length=length)
-            jax.block_until_ready(state)  # type: ignore[no-untyped-call]
-            if done >= thermalization:
-                parts.append(_record(seen, first=done - thermalization + 1))
-            done += length
-            shown.advance(length)
-            if checkpoint is not None and done < total and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-                checkpoint(_dataset(parts, state, question, done, spent + time.monotonic() - began))
-                saved = time.monotonic()
-    return _dataset(parts, state, question, done, spent + time.monotonic() - began)
+        try:
+            while done < total:
+                length = min(CHUNK, (thermalization if done < thermalization else total) - done)
+                state, seen = _advance(state, keys, done + 1, beta, step_size, steps=steps, length=length)
+                if done >= thermalization:
+                    parts = [*parts, _record(seen, first=done - thermalization + 1)]
+                done += length
+                reached = (state, parts, done)
+                shown.advance(length)
+                if checkpoint is not None and done < total and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                    checkpoint(so_far())
+                    saved = time.monotonic()
+        except KeyboardInterrupt:
+            if checkpoint is not None:
+                checkpoint(so_far())
+            raise
+    return so_far()
 
 
 def refuse_bad_settings(

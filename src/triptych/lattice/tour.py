@@ -47,7 +47,7 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
             f"{config.chains} HMC chains sampled an 8 x 8 lattice at each coupling beta = 2 to 7; their averages stand beside "
             "the exact values on the same torus. "
             "The figure follows the integer topological charge of one chain at each coupling: it hops freely at beta = 2 and "
-            "hardly ever at 7, where <Q^2> comes out wrong although every other sign of health is good."
+            "hardly ever at 7, where <Q^2> comes out wrong although the acceptance is high and <exp(-dH)> = 1."
         ),
         "figure": "freezing.png",
         "comparisons": [row.to_json() for row in rows],

@@ -41,7 +41,7 @@ def freezing_verdicts(ensembles: Sequence[xr.Dataset]) -> list[Verdict]:
         _verdict(
             "sec1-tunnelling-vanishes",
             falls and rates[-1] < 0.01 * rates[0],
-            f"rate at beta {last:g} over rate at {first:g}: {rates[-1] / rates[0]:.1g}",
+            f"{rates[-1]:.2g} a trajectory at beta {last:g}, {rates[0]:.2g} at {first:g}",
         ),
         _verdict(
             "sec1-zero-sector-dominates",

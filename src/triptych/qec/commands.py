@@ -6,7 +6,7 @@ In: a configuration and a run directory. Out: the JSON summary; ``results.nc`` i
 from __future__ import annotations
 
 import time
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import xarray as xr
@@ -16,11 +16,10 @@ from triptych.qec import montecarlo, steane
 from triptych.qec.criteria import CRITERIA
 from triptych.qec.noise import Noise
 from triptych.qec.program import Program
-from triptych.qec.reference import Thresholds
 from triptych.qec.simulate import BATCH, Result, simulate, summarise
 from triptych.runs import Run, stream
 
-BATCHES_A_ROUND = 20
+BATCHES_PER_WORKER = 4  # in a round: what an interrupt may lose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,28 +66,23 @@ class EngineConfig:
     name: Literal["auto", "reference", "montecarlo"] = field(
         default="auto", metadata={"help": "the probability tree (auto, reference) or random shots"}
     )
-    event_threshold: float | None = field(
-        default=None, metadata={"help": "states below it do not branch (reference); none takes 1e-4 of the strongest rate"}
+    resolution: float = field(
+        default=1e-4, metadata={"help": "thresholds not given: this times the strongest rate, and times its square (reference)"}
     )
-    merge_threshold: float | None = field(
-        default=None, metadata={"help": "merged states up to it are not kept (reference); none takes 1e-4 of that rate squared"}
-    )
+    event_threshold: float | None = field(default=None, metadata={"help": "states below it do not branch (reference)"})
+    merge_threshold: float | None = field(default=None, metadata={"help": "merged states up to it are not kept (reference)"})
     merge: Literal["preservation", "lossy"] = field(
         default="preservation", metadata={"help": "what becomes of merged states that are not kept (reference)"}
     )
     shots: int = field(default=1_000_000, metadata={"help": "random shots (montecarlo)"})
 
     def __post_init__(self) -> None:
-        self.thresholds(0.0)
+        for name in ("resolution", "event_threshold", "merge_threshold"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise ConfigError(f"engine.{name} is out of range", got=value, expected="0 <= value < 1", fix="0 prunes nothing")
         if self.shots < 1:
             raise ConfigError("engine.shots is impossible", got=self.shots, expected=">= 1", fix="give another --engine.shots")
-
-    def thresholds(self, rate: float) -> Thresholds:
-        """The given thresholds; those not given follow the strongest error rate."""
-        default = Thresholds.for_rate(rate, rule=self.merge)
-        event = default.event if self.event_threshold is None else self.event_threshold
-        merge = default.merge if self.merge_threshold is None else self.merge_threshold
-        return Thresholds(event=event, merge=merge, rule=self.merge)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +125,14 @@ def _program(config: RunConfig) -> Program:
 
 
 def _by_tree(config: RunConfig, program: Program) -> Result:
-    chosen = config.engine.thresholds(max(astuple(config.noise.noise())))
+    engine = config.engine
     return simulate(
         program,
         criterion=config.program.criterion,
-        event_threshold=chosen.event,
-        merge_threshold=chosen.merge,
-        merge=chosen.rule,
+        resolution=engine.resolution,
+        event_threshold=engine.event_threshold,
+        merge_threshold=engine.merge_threshold,
+        merge=engine.merge,
     )
 
 
@@ -168,8 +163,9 @@ def _by_batches(config: RunConfig, run: Run) -> Result:
     batches = [Batch(config=config, index=i, shots=min(BATCH, config.engine.shots - start)) for i, start in enumerate(starts)]
     done = {record["batch"]: record for record in run.history()}
     todo = [batch for batch in batches if batch.index not in done]
-    for start in range(0, len(todo), BATCHES_A_ROUND):
-        for record in run.map(draw, todo[start : start + BATCHES_A_ROUND], label="shots"):
+    size = BATCHES_PER_WORKER * run.workers
+    for start in range(0, len(todo), size):
+        for record in run.map(draw, todo[start : start + size], label="shots"):
             run.log(record)
             done[record["batch"]] = record
     columns = {name: sum(record[name] for record in done.values()) for name in (*montecarlo.Counts._fields, "seconds")}

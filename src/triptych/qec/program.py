@@ -18,7 +18,7 @@ Basis = Literal["Z", "X"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
-    """The qubit starts afresh, without error, in |0> (basis Z) or |+> (basis X); what it held before is forgotten."""
+    """The qubit starts afresh, without error, in ``|0>`` (basis Z) or ``|+>`` (basis X); what it held before is forgotten."""
 
     qubit: int
     basis: Basis = "Z"
@@ -178,6 +178,12 @@ class Program:
     def physical_qubits(self) -> int:
         """Fresh qubits consumed, every preparation counted once, without reuse (and without repeated attempts)."""
         return sum(isinstance(instruction, Prepare) for instruction in self.flat())
+
+    @property
+    def strongest_rate(self) -> float:
+        """The largest rate of any error event; 0 without noise."""
+        events = (step for step in self.flat() if isinstance(step, Depolarize1 | Depolarize2 | Flip))
+        return max((event.rate for event in events), default=0.0)
 
     def flat(self) -> Iterator[Instruction]:
         """All instructions, with each :class:`Verify` followed by its body (in the body's own numbers)."""

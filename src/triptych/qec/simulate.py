@@ -51,8 +51,9 @@ def simulate(
     *,
     engine: EngineName = "reference",
     criterion: str | Criterion = "css",
-    event_threshold: float = 1e-7,
-    merge_threshold: float = 1e-13,
+    resolution: float = 1e-4,
+    event_threshold: float | None = None,
+    merge_threshold: float | None = None,
     merge: MergeRule = "preservation",
     shots: int = 100_000,
     rng: np.random.Generator | None = None,
@@ -65,8 +66,10 @@ def simulate(
     engine : ``"reference"`` grows the probability tree of Sec. II and certifies its answer; ``"montecarlo"`` draws shots.
     criterion : the name of a criterion in :mod:`triptych.qec.criteria` (blocks of seven qubits), or a function of the packed
         X and Z bits of a block that is true where the block is lost.
-    event_threshold, merge_threshold, merge : pruning of the tree (Sec. II.D, II.E). Smaller thresholds give narrower certificates
-        at the price of more states; ``merge_threshold = 1e-6 * event_threshold`` is a good balance.
+    resolution : sets the thresholds that are not given, by the program's strongest rate f: ``event_threshold = resolution * f``
+        and ``merge_threshold = resolution * f^2``, so that states of two or three faults count at any noise. Smaller values give
+        narrower certificates at the price of more states.
+    event_threshold, merge_threshold, merge : pruning of the tree (Sec. II.D, II.E), where you want to set it yourself.
     shots, rng : of the Monte Carlo, which has no default generator.
 
     Raises
@@ -87,7 +90,12 @@ def simulate(
     0.99782263
     """
     crash = _criterion(criterion, program)
-    thresholds = reference.Thresholds(event=event_threshold, merge=merge_threshold, rule=merge)
+    follow = reference.Thresholds.for_rate(program.strongest_rate, resolution=resolution, rule=merge)
+    thresholds = reference.Thresholds(
+        event=follow.event if event_threshold is None else event_threshold,
+        merge=follow.merge if merge_threshold is None else merge_threshold,
+        rule=merge,
+    )
     if engine == "reference":
         return _by_tree(program, crash, thresholds)
     if engine == "montecarlo":

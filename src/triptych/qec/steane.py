@@ -34,11 +34,11 @@ BLOCK = tuple(range(7))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """A circuit for |0>_L with verification, in the qubit order of :data:`~triptych.qec.criteria.CHECKS`.
+    """A circuit for ``|0>_L`` with verification, in the qubit order of :data:`~triptych.qec.criteria.CHECKS`.
 
     Attributes
     ----------
-    pivots : qubits that start in |+>; the others start in |0>.
+    pivots : qubits that start in ``|+>``; the others start in ``|0>``.
     cnots : (control, target) in order.
     checks : qubits whose joint Z parity is copied onto one verification qubit each.
     """
@@ -75,7 +75,7 @@ def verified_ancilla(noise: Noise, *, preparation: str | Preparation = "9+3", st
     ----------
     noise : rates behind every operation.
     preparation : ``"9+3"`` (nine CNOTs, three checks), ``"8+1"`` (eight CNOTs, one check), or a circuit of one's own.
-    state : ``"0"`` for |0>_L, ``"+"`` for |+>_L.
+    state : ``"0"`` for ``|0>_L``, ``"+"`` for ``|+>_L``.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def _clean_block() -> tuple[Instruction, ...]:
 
 
 def _ancilla(noise: Noise, preparation: Preparation, state: Logical, *, first: int) -> Verify:
-    """The verified block; |+>_L is the dual circuit: X and Z trade places in every step and its noise, every CNOT turns round."""
+    """The verified block; ``|+>_L`` is the dual circuit: X and Z trade places in every step and its noise, CNOTs turn round."""
     if state not in ("0", "+"):
         raise ConfigError("no such logical state", got=state, expected="'0' or '+'")
     dual = state == "+"
@@ -163,7 +163,7 @@ def _ancilla(noise: Noise, preparation: Preparation, state: Logical, *, first: i
 
 
 def _phase(noise: Noise, preparation: Preparation, extractions: int, pauli: Literal["X", "Z"]) -> list[Instruction]:
-    """Find and correct the errors of one type: |+>_L ancillas take up X errors, |0>_L ancillas take up Z errors."""
+    """Find and correct the errors of one type: ``|+>_L`` ancillas take up X errors, ``|0>_L`` ancillas take up Z errors."""
     if extractions < 1:
         raise ConfigError(
             "a recovery needs syndromes", got=f"{extractions} extractions", expected="extractions >= 1", fix="use 3"

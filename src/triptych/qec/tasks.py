@@ -133,7 +133,7 @@ def merge(a: QubitSet, b: QubitSet, *, threshold: float, rule: MergeRule) -> Qub
             moved = q * a_tails[max(bisect_left(a_ranks, -threshold, key=q.__mul__), bisect_right(a_ranks, -q))]
             if moved > 0:
                 new[other] = already(other, 0.0) + moved
-    rounding = ((len(a.states) + len(b.states)) * (neglected > 0) + 4) * ROUNDING
+    rounding = ((len(a.states) + len(b.states)) * neglected + 4) * ROUNDING
     return QubitSet(a.qubits | b.qubits, new, a.ledger + b.ledger + neglected + rounding)
 
 

@@ -15,7 +15,6 @@ from triptych.plotting import figure
 from triptych.qec import steane
 from triptych.qec.noise import Noise
 from triptych.qec.plots import plot_crash_rates, plot_crash_rates_over_square
-from triptych.qec.reference import Thresholds
 from triptych.qec.simulate import Result, simulate
 from triptych.qec.verdicts import merges_bracket, models_agree, nonfailing_states
 from triptych.runs import Comparison, Cost, Run, Verdict, stream
@@ -59,8 +58,7 @@ def solve(point: Point) -> Result:
         rng = stream(point.config.seed, "tour", str(point.p))
         shots = point.config.shots * (5 if point.p <= MIDDLE else 1)
         return simulate(program, engine="montecarlo", shots=shots, rng=rng)
-    chosen = Thresholds.for_rate(point.p, resolution=point.config.resolution)
-    return simulate(program, event_threshold=chosen.event, merge_threshold=chosen.merge)
+    return simulate(program, resolution=point.config.resolution)
 
 
 def tour(config: TourConfig, run: Run) -> dict[str, Any]:

@@ -74,9 +74,13 @@ class Run:
         return fanout.map(function, tasks, workers=self.workers, dask=self.dask, label=label)
 
     def save(self, name: str, data: xr.Dataset) -> None:
-        """Write a dataset as netCDF under `name`, in one step: a reader never sees half of it."""
+        """Write a dataset as netCDF under `name`, in one step: a reader never sees half of it.
+
+        The file is made in memory first, since the HDF5 library does not survive a disk that fills up under it.
+        """
+        content = data.to_netcdf(engine="h5netcdf")
         with replacing(self.path / name) as temporary:
-            data.to_netcdf(temporary, engine="h5netcdf")
+            temporary.write_bytes(content)
 
     def load(self, name: str) -> xr.Dataset | None:
         """The dataset saved under `name`, or None where there is none yet."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import ConfigError, ConvergenceError
-from triptych.statistics.chains import as_chains
+from triptych.statistics.chains import as_chains, mean_over_chains
 from triptych.statistics.estimate import Estimate
 
 Series = NDArray[np.float64]
@@ -30,6 +30,7 @@ class Autocorrelation:
     window : lag at which the sum was cut off.
     rho : normalised autocorrelation function at lags 0 ... window.
     samples : number of samples in all chains together.
+    long_enough : whether a chain is at least 5 tau long; where not, tau is only a lower bound.
     """
 
     mean: Estimate
@@ -37,6 +38,7 @@ class Autocorrelation:
     window: int
     rho: Series
     samples: int
+    long_enough: bool
 
     @property
     def tau_wolff(self) -> Estimate:
@@ -90,6 +92,7 @@ def autocorrelation(series: ArrayLike, *, mean: float | None = None, s: float = 
         window=window,
         rho=rho[: window + 1],
         samples=samples,
+        long_enough=bool(values.shape[1] >= 5 * 2 * tau),
     )
 
 
@@ -112,7 +115,8 @@ def frozen_autocorrelation_time(series: ArrayLike, variance: float, *, lag: int 
     ConfigError
         If `variance` is not positive, the lag lies outside the run, or there are too few chains.
     ConvergenceError
-        If nothing moved at all (only a lower bound exists), or if the chains move more than the variance allows.
+        If nothing moved at all (only a lower bound exists), if the chains have lost all memory at the lag, or if they are not in
+        equilibrium: their own spread lies more than 5 standard errors from `variance`, as after a cold start.
     """
     values = as_chains(series, shortest=2)
     chains, length = values.shape
@@ -124,6 +128,15 @@ def frozen_autocorrelation_time(series: ArrayLike, variance: float, *, lag: int 
         lag = next((t for t in range(1, length // 2) if _rho(values, t, variance).mean() < np.exp(-1)), max(1, length // 2))
     if not 1 <= lag < length:
         raise ConfigError("the lag lies outside the run", got=lag, expected=f"1 <= lag < {length}")
+    spread = mean_over_chains((values - values.mean()) ** 2)
+    assert spread.error is not None
+    if abs(spread.value - variance) > 5 * np.hypot(spread.error, variance * np.sqrt(2 / chains)):
+        raise ConvergenceError(
+            "the chains are not in equilibrium",
+            got=f"their variance is {spread}",
+            expected=f"{variance:g}",
+            fix="start them there",
+        )
     rho = _rho(values, lag, variance)
     left_out = (rho.sum() - rho) / (chains - 1)
     if rho.mean() >= 1 or left_out.max() >= 1:

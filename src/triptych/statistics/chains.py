@@ -43,7 +43,7 @@ def as_chains(series: ArrayLike, *, shortest: int) -> NDArray[np.float64]:
     ConfigError
         If it has another shape, fewer than `shortest` samples a chain, or values that are not finite.
     """
-    values = np.atleast_2d(np.asarray(series, dtype=np.float64))
+    values = np.ascontiguousarray(np.atleast_2d(np.asarray(series, dtype=np.float64)))  # sums then depend on the values alone
     if values.ndim != 2 or values.shape[0] < 1 or values.shape[1] < shortest:
         raise ConfigError("the series has the wrong shape", got=values.shape, expected=f"(chain, time >= {shortest})")
     if not np.isfinite(values).all():

@@ -149,7 +149,7 @@ def _with_error(value: float, error: float) -> str:
     magnitude = max(abs(value), error)
     if magnitude < 1e-3 or magnitude >= 1e6:
         exponent = math.floor(math.log10(magnitude))
-        return f"{_with_error(value / 10.0**exponent, error / 10.0**exponent)}e{exponent:+03d}"
+        return f"{_with_error(value / 10.0**exponent, error / 10.0**exponent)}e{exponent:+d}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     if round(error, decimals) * 10**decimals >= 100 and decimals > 0:  # 0.0996 rounds up to three digits
         decimals -= 1
