@@ -24,10 +24,12 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(VENV)/installed-docs
-	$(BIN)/python -m pytest -n 2 -m "not slow" tests/faults
+docs: $(VENV)/installed-docs docs/generated/reliability.md
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "open docs/_build/index.html"
+
+docs/generated/reliability.md: | $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests/faults
 
 format: $(VENV)/installed-test
 	$(BIN)/ruff check --fix .

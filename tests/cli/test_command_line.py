@@ -132,6 +132,13 @@ def test_an_interrupted_run_resumes_with_the_identical_result(tmp_path, argument
     assert json.loads((broken / "manifest.json").read_text())["attempts"] == 2
 
 
+def test_workers_and_a_dask_cluster_give_the_same_answer(tmp_path):
+    question = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "120000", "--json"]
+    fan_outs = {"serial": (), "workers": ("--workers", "2"), "dask": ("--dask", "local", "--workers", "2")}
+    answers = [triptych(*question, *options, "--out", str(tmp_path / name), cwd=tmp_path) for name, options in fan_outs.items()]
+    assert all(without_times(json.loads(done.stdout)) == without_times(json.loads(answers[0].stdout)) for done in answers)
+
+
 def without_times(value):
     """The summary without what a clock wrote."""
     if isinstance(value, dict):

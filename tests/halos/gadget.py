@@ -68,7 +68,7 @@ def write_catalogue(path, centres, *, lengths, masses, box=1000.0, a=1.0, parts=
                 continue
             group = file.create_group("Group")
             columns = {"GroupPos": centres, "GroupLen": lengths, "GroupMass": masses}
-            columns |= {f"Group_{q}_{d}200": np.zeros(len(centres)) for q in "MR" for d in ("Mean", "Crit")}
+            columns |= {f"Group_{q}_{d}200": np.zeros(len(centres)) for q in "MR" for d in ("Mean", "Crit", "TopHat")}
             for name, values in columns.items():
                 if name not in leave_out:
                     group[name] = np.asarray(values)[rows]

@@ -42,7 +42,7 @@ def test_mass_of_a_smooth_halo_is_that_of_its_formula(tmp_path):
 
 
 @pytest.mark.parametrize("run", ["letter", "tiny32"])
-@pytest.mark.parametrize("definition", ["200m", "200c"])
+@pytest.mark.parametrize("definition", ["200m", "200c", "vir"])
 def test_masses_and_radii_agree_with_subfind(run, definition):
     snapshot, groups = read_snapshot(sample_data(run)), read_catalogue(sample_data(run))
     rows = np.flatnonzero(groups.lengths >= 300)
@@ -87,4 +87,4 @@ def test_thresholds_follow_the_friedmann_equation(corner):
 
 def test_an_unknown_definition_is_refused(corner):
     with pytest.raises(ConfigError, match="unknown mass definition"):
-        threshold(corner, "vir")
+        threshold(corner, "500c")

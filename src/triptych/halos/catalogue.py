@@ -25,8 +25,8 @@ class Catalogue:
     positions : (group, 3), comoving kpc/h in [0, box_size): the minimum of the potential (``GroupPos``).
     lengths : (group,), particles in the FOF group.
     masses : (group,), Msun/h, of the FOF group.
-    m200m, r200m, m200c, r200c : (group,), Msun/h and comoving kpc/h: SUBFIND's spherical overdensity masses and radii against
-        the mean and the critical density; 0 where it found none.
+    m200m, r200m, m200c, r200c, mvir, rvir : (group,), Msun/h and comoving kpc/h: SUBFIND's spherical overdensity masses and
+        radii against the mean and the critical density, and for a collapsed top hat; 0 where it found none.
     box_size : comoving kpc/h.
     redshift, scale_factor : of the output.
     path : the (first) file.
@@ -39,6 +39,8 @@ class Catalogue:
     r200m: NDArray[np.float64]
     m200c: NDArray[np.float64]
     r200c: NDArray[np.float64]
+    mvir: NDArray[np.float64]
+    rvir: NDArray[np.float64]
     box_size: float
     redshift: float
     scale_factor: float
@@ -103,6 +105,8 @@ def read_catalogue(path: PathLike, output: int | None = None) -> Catalogue:
         r200m=column("Group_R_Mean200") * length,
         m200c=column("Group_M_Crit200") * mass,
         r200c=column("Group_R_Crit200") * length,
+        mvir=column("Group_M_TopHat200") * mass,
+        rvir=column("Group_R_TopHat200") * length,
         box_size=box_size,
         redshift=redshift,
         scale_factor=scale_factor,

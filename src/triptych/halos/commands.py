@@ -29,8 +29,8 @@ class MeasureConfig:
         metadata={"positional": True, "help": "snapshot file, or the folder of a run; empty takes the sample of the package"},
     )
     output: int | None = field(default=None, metadata={"help": "number of the output in a folder; none takes the last"})
-    mass_definition: Literal["200m", "200c"] = field(
-        default="200m", metadata={"help": "200 times the mean (200m) or critical (200c) density"}
+    mass_definition: Literal["200m", "200c", "vir"] = field(
+        default="200m", metadata={"help": "200 times the mean (200m) or critical (200c) density, or a collapsed top hat (vir)"}
     )
     min_particles: int = field(
         default=300, metadata={"help": "leave out FOF groups with fewer particles (inside the radius there may be fewer)"}

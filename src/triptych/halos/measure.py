@@ -46,7 +46,7 @@ def measure(
     snapshot : what :func:`read_snapshot` returned, or the path of a file or of a run's folder.
     catalogue : what :func:`read_catalogue` returned; by default the catalogue beside the snapshot.
     output : number of the output, where `snapshot` is a folder; None takes the last one.
-    mass_definition : 200 times the mean ("200m") or the critical ("200c") density.
+    mass_definition : 200 times the mean ("200m") or the critical ("200c") density, or a collapsed top hat ("vir").
     min_particles : FOF groups with fewer particles are left out; ``particles`` counts those inside the halo radius instead.
     inner : innermost radius in comoving kpc/h; None takes 3 softening lengths.
     outer : outermost radius, in units of the halo radius.

@@ -1,7 +1,7 @@
 """The fourth station: how heavy and how wide a halo is.
 
 In: particles and the centres of groups. Out: mass and radius of the sphere whose mean density is 200 times the mean (200m) or the
-critical (200c) density.
+critical (200c) density, or that of a collapsed top hat (vir).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from triptych.errors import ConfigError, DataError
 from triptych.halos.snapshot import CRITICAL_DENSITY, Snapshot
 from triptych.halos.spheres import Particles
 
-MassDefinition = Literal["200m", "200c"]
+MassDefinition = Literal["200m", "200c", "vir"]
 
 
 class Overdensity(NamedTuple):
@@ -36,6 +36,8 @@ class Overdensity(NamedTuple):
 def threshold(snapshot: Snapshot, definition: MassDefinition) -> float:
     """The mean density inside a halo, comoving Msun h^2 / kpc^3.
 
+    "vir" is the top-hat collapse of G. L. Bryan and M. L. Norman, ApJ 495 (1998) 80, eq. 6, for a flat universe.
+
     Raises
     ------
     ConfigError
@@ -46,7 +48,10 @@ def threshold(snapshot: Snapshot, definition: MassDefinition) -> float:
             return 200.0 * snapshot.mean_density
         case "200c":
             return 200.0 * snapshot.critical_density
-    raise ConfigError("unknown mass definition", got=definition, expected="200m or 200c", fix="choose one of the two")
+        case "vir":
+            x = snapshot.mean_density / snapshot.critical_density - 1.0  # both comoving: Omega_m(z) - 1
+            return (18.0 * np.pi**2 + 82.0 * x - 39.0 * x**2) * snapshot.critical_density
+    raise ConfigError("unknown mass definition", got=definition, expected="200m, 200c or vir", fix="choose one of the three")
 
 
 def overdensity(particles: Particles, centres: ArrayLike, group_masses: ArrayLike, density: float) -> Overdensity:
