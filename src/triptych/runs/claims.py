@@ -99,7 +99,7 @@ def claims(key: str | None = None, *, runs: Path | None = RUNS) -> list[Claim]:
     """
     known = {**recorded(), **(dict(_from_runs(runs)) if runs is not None else {})}
     return [
-        Claim(**{**_row(name, entry), **known.get(f"{name}/{entry['id']}", {})})
+        _judged(_row(name, entry), known.get(f"{name}/{entry['id']}", {}))
         for name in ([key] if key is not None else papers())
         for entry in _read(name)["claim"]
     ]
@@ -151,6 +151,12 @@ def _row(key: str, entry: dict[str, Any]) -> dict[str, str]:
     elif "note" in entry:
         row["note"] = entry["note"]
     return {**row, "paper": key}
+
+
+def _judged(row: dict[str, str], verdict: dict[str, str]) -> Claim:
+    """The claim with its verdict; what the book and the run note stand together."""
+    notes = " ".join(note for note in (row.get("note", ""), verdict.get("note", "")) if note)
+    return Claim(**{**row, **verdict, "note": notes})
 
 
 def _read(key: str) -> dict[str, Any]:
