@@ -29,7 +29,7 @@ from triptych.runs import progress
 
 Start = Literal["cold", "hot"]
 CHUNK = 50  # trajectories compiled into one loop
-SECONDS_BETWEEN_CHECKPOINTS = 5.0
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
 
 OBSERVABLES = {
     "plaquette": "cos x_P, mean over the lattice",
