@@ -35,7 +35,7 @@ with style():
     right.set_title("concentrations, with the errors of counting")
     for color, row in zip(COLORS, shown, strict=False):
         halo = table.isel(halo=row)
-        radius = halo["radius200"].item()
+        radius = halo["halo_radius"].item()
         scale = halo["r"] ** 2 / radius**2 / table.attrs["mean_density"]
         label = f"halo {halo['id'].item()}: deviance / dof = {reduced[row].item():.1f}"
         left.errorbar(

@@ -8,10 +8,13 @@ Lengths are comoving kpc/h, masses Msun/h, densities comoving Msun h^2/kpc^3.
 Examples
 --------
 >>> from triptych import halos
->>> table = halos.measure(halos.sample_data(), min_particles=5000)
->>> largest = table.isel(halo=0)
->>> f"{largest['mass'].item():.3g} Msun/h, {largest['radius200'].item():.0f} kpc/h, c = {largest['concentration'].item():.1f}"
-'2.1e+12 Msun/h, 308 kpc/h, c = 13.5'
+>>> table, groups = halos.measure(halos.sample_data(), min_particles=5000), halos.read_catalogue(halos.sample_data())
+>>> table["mass"].attrs["units"], table["halo_radius"].attrs["units"]
+('Msun/h', 'kpc/h (comoving)')
+>>> bool((abs(table["mass"] / groups.m200m[table["id"]] - 1) < 0.01).all())  # SUBFIND's own masses
+True
+>>> bool((abs(table["concentration"] * table["rs"] / table["halo_radius"] - 1) < 1e-12).all())
+True
 """
 
 from triptych.halos.catalogue import Catalogue, read_catalogue

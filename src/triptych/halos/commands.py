@@ -87,7 +87,7 @@ def measure(config: MeasureConfig, run: Run) -> dict[str, Any]:
 
 def _record(halo: xr.Dataset) -> dict[str, Any]:
     """One row of the answer; what a failed fit does not know is None."""
-    names = {"id": "id", f"m{halo.attrs['mass_definition']}": "mass", f"r{halo.attrs['mass_definition']}": "radius200"}
+    names = {"id": "id", f"m{halo.attrs['mass_definition']}": "mass", f"r{halo.attrs['mass_definition']}": "halo_radius"}
     names |= {name: name for name in ("concentration", "concentration_error", "rs", "rs_error", "rho_s", "rho_s_error")}
     names |= {name: name for name in ("particles", "deviance", "dof", "resolved", "problem")}
     values = {key: halo[name].item() for key, name in names.items()}

@@ -55,8 +55,8 @@ def measure(
     Returns
     -------
     xr.Dataset
-        Over ``halo``: ``id`` (number of the FOF group), ``mass``, ``radius200`` (of the halo), ``particles`` (inside it),
-        ``rs``, ``rho_s``, ``concentration`` = radius200 / rs, each with ``_error``, ``deviance``, ``dof``, ``problem`` (why the
+        Over ``halo``: ``id`` (number of the FOF group), ``mass``, ``halo_radius``, ``particles`` (inside it),
+        ``rs``, ``rho_s``, ``concentration`` = halo_radius / rs, each with ``_error``, ``deviance``, ``dof``, ``problem`` (why the
         fit failed; empty where it did not), ``resolved`` (rs is not below the innermost radius: nothing is extrapolated).
         Over ``halo, radius``: ``r``, ``density``, ``density_error``, ``counts``, ``filled``; over ``halo, edge``: ``r_edge``.
         Units are attributes; redshift and cosmology are attributes of the set.
@@ -77,8 +77,11 @@ def measure(
     --------
     >>> from triptych.halos import measure, sample_data
     >>> halos = measure(sample_data("tiny32"), min_particles=1000)
-    >>> halos.sizes["halo"], halos["mass"].attrs["units"], f"{halos['mass'][0].item():.3g}"
-    (2, 'Msun/h', '7.47e+13')
+    >>> halos["density"].dims, halos["mass"].attrs["units"]
+    (('halo', 'radius'), 'Msun/h')
+    >>> enclosed = 4 / 3 * np.pi * halos["halo_radius"] ** 3 * 200 * halos.attrs["mean_density"]
+    >>> bool((abs(enclosed / halos["mass"] - 1) < 1e-9).all())  # the definition of M200m
+    True
     """
     if min_particles < 1 or not (outer > 0 and math.isfinite(outer)):
         raise ConfigError(
@@ -119,7 +122,7 @@ def measure(
             "id": ("halo", chosen, {"long_name": "number of the FOF group"}),
             "centre": (("halo", "axis"), centres, {"units": LENGTH}),
             "mass": ("halo", spheres.mass, {"units": MASS, "long_name": f"M{mass_definition}"}),
-            "radius200": ("halo", spheres.radius, {"units": LENGTH, "long_name": f"r{mass_definition}"}),
+            "halo_radius": ("halo", spheres.radius, {"units": LENGTH, "long_name": f"r{mass_definition}"}),
             "particles": ("halo", spheres.particles, {"long_name": f"particles inside r{mass_definition}"}),
             "concentration": ("halo", concentration, {"units": "1"}),
             "concentration_error": ("halo", concentration * rs_error / rs, {"units": "1"}),

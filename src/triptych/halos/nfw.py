@@ -65,7 +65,7 @@ def nfw_mass(r: ArrayLike, rs: float, rho_s: float) -> NDArray[np.float64]:
 
 
 def nfw_shells(edges: ArrayLike, rs: float, rho_s: float) -> NDArray[np.float64]:
-    """The mean density (radius,) in shells between the radii `edges` (edge,): enclosed mass over volume, no midpoint taken.
+    """The mean density (shell,) in shells between the radii `edges` (edge,): enclosed mass over volume, no midpoint taken.
 
     Examples
     --------
@@ -115,8 +115,8 @@ def fit_nfw(edges: ArrayLike, density: ArrayLike, error: ArrayLike) -> NFWFit:
     Parameters
     ----------
     edges : (edge,), radii between the shells.
-    density : (radius,), mean density of each shell; 0 if empty.
-    error : (radius,), its standard deviation; in an empty shell the density of one particle.
+    density : (shell,), mean density of each shell; 0 if empty.
+    error : (shell,), its standard deviation; in an empty shell the density of one particle.
 
     Returns
     -------

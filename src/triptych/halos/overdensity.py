@@ -36,7 +36,8 @@ class Overdensity(NamedTuple):
 def threshold(snapshot: Snapshot, definition: MassDefinition) -> float:
     """The mean density inside a halo, comoving Msun h^2 / kpc^3.
 
-    "vir" is the top-hat collapse of G. L. Bryan and M. L. Norman, ApJ 495 (1998) 80, eq. 6, for a flat universe.
+    "vir" is the top-hat collapse of G. L. Bryan and M. L. Norman, ApJ 495 (1998) 80, eq. 6, for a flat universe; whether the
+    universe is flat is not checked.
 
     Raises
     ------

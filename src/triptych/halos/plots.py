@@ -18,18 +18,18 @@ _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 
 
 def plot_profiles(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
-    """(r / r200)^2 density over the mean density against r / r200, one thin line per halo, empty shells left out.
+    """(r / radius)^2 density over the mean density against r / radius of the halo, one thin line per halo, empty shells left out.
 
     `results` is the table of :func:`triptych.halos.measure`.
     """
     ax = new_axes() if ax is None else ax
-    x = results["r"] / results["radius200"]
+    x = results["r"] / results["halo_radius"]
     density = (x**2 * results["density"] / results.attrs["mean_density"]).where(results["filled"])
     for row in range(results.sizes["halo"]):
         label = f"{results.sizes['halo']} halos" if row == 0 else None
         ax.loglog(x[row], density[row], color=COLORS[5], lw=0.6, alpha=0.35, label=label)
     _radius_axis(ax, results.attrs["mass_definition"])
-    _density_axis(ax)
+    _density_axis(ax, results.attrs["mass_definition"])
     return ax
 
 
@@ -47,14 +47,15 @@ def plot_concentrations(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
             )
     ax.set(xscale="log", yscale="log")
     ax.yaxis.set_major_formatter(_PLAIN)
-    ax.set_xlabel(rf"$M_{{\mathrm{{{results.attrs['mass_definition']}}}}}$ [$M_\odot/h$]")
-    ax.set_ylabel(r"concentration $r_{200}/r_{\mathrm{s}}$")
+    definition = results.attrs["mass_definition"]
+    ax.set_xlabel(rf"$M_{{\mathrm{{{definition}}}}}$ [$M_\odot/h$]")
+    ax.set_ylabel(rf"concentration $r_{{\mathrm{{{definition}}}}}/r_{{\mathrm{{s}}}}$")
     ax.legend()
     return ax
 
 
 def plot_stack(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
-    """The stacked profile with its 68 % bootstrap band and the NFW profile fitted inside r200."""
+    """The stacked profile with its 68 % bootstrap band and the NFW profile fitted inside the halo radius."""
     ax = new_axes() if ax is None else ax
     x = results["stack_x"].to_numpy()
     scale = x**2 / results.attrs["mean_density"]
@@ -67,13 +68,13 @@ def plot_stack(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         fitted = fine**2 * nfw_density(fine, rs, rho_s) / results.attrs["mean_density"]
         ax.loglog(fine, fitted, dashes, color=COLORS[0], label=label)
     _radius_axis(ax, results.attrs["mass_definition"])
-    _density_axis(ax)
+    _density_axis(ax, results.attrs["mass_definition"])
     ax.legend(loc="lower left")
     return ax
 
 
 def plot_residuals(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
-    """Median and 68 % band over halos of log10(measured density / own NFW fit) against r / r200, and the Poisson noise."""
+    """Median and 68 % band over halos of log10(measured density / own NFW fit) against r / radius, and the Poisson noise."""
     ax = new_axes() if ax is None else ax
     x = results["stack_x"].to_numpy()
     lower, median, upper = results["residual_quantiles"].to_numpy()
@@ -108,8 +109,8 @@ def tour_figure(results: xr.Dataset) -> Figure:
     return made
 
 
-def _density_axis(ax: Axes) -> None:
-    ax.set_ylabel(r"$(r/r_{200})^2\,\rho\,/\,\rho_{\mathrm{m}}$")
+def _density_axis(ax: Axes, definition: str) -> None:
+    ax.set_ylabel(rf"$(r/r_{{\mathrm{{{definition}}}}})^2\,\rho\,/\,\rho_{{\mathrm{{m}}}}$")
 
 
 def _radius_axis(ax: Axes, definition: str) -> None:
