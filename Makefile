@@ -28,7 +28,7 @@ docs: $(VENV)/installed-docs docs/generated/reliability.md
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "open docs/_build/index.html"
 
-docs/generated/reliability.md: | $(VENV)/installed-test
+docs/generated/reliability.md: $(wildcard src/triptych/*.py src/triptych/*/*.py tests/faults/*.py) | $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/faults
 
 format: $(VENV)/installed-test

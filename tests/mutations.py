@@ -125,8 +125,8 @@ MUTATIONS = (
     Mutation(
         "runs: an id that does not see its inputs",
         "runs/identity.py",
-        '"inputs": digests}',
-        '"inputs": {}}',
+        '"inputs": digests,',
+        '"inputs": {},',
         ("tests/runs/test_directory.py",),
     ),
     Mutation(

@@ -7,7 +7,7 @@ command line returns for it. Anything else that reaches the user is a bug in Tri
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import final
 
 
 class TriptychError(Exception):
@@ -29,7 +29,7 @@ class TriptychError(Exception):
       fix:      give a rate, not a percentage
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, what: str, *, got: object = None, expected: str = "", fix: str = "") -> None:
         self.what, self.got, self.expected, self.fix = what, got, expected, fix
@@ -51,28 +51,35 @@ def _rebuild(kind: type[TriptychError], what: str, got: object, expected: str, f
     return kind(what, got=got, expected=expected, fix=fix)
 
 
+@final
 class ConfigError(TriptychError):
     """An option, a configuration file or an argument is not acceptable (exit code 2)."""
 
     exit_code = 2
 
 
-class MissingExtraError(ConfigError):
+@final
+class MissingExtraError(TriptychError):
     """A panel or an optional feature is asked for whose dependencies are not installed (exit code 2)."""
 
+    exit_code = 2
 
+
+@final
 class DataError(TriptychError):
     """Input data cannot be read, or cannot be what it claims to be (exit code 3)."""
 
     exit_code = 3
 
 
+@final
 class ConvergenceError(TriptychError):
     """A calculation stopped before it reached what was asked for; what it has is kept (exit code 4)."""
 
     exit_code = 4
 
 
+@final
 class RunBusyError(TriptychError):
     """Another process is at work in the run directory (exit code 2)."""
 

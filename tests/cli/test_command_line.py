@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from triptych.cli import main
+from triptych import PANELS
+from triptych.cli import app, main
 
+ROOT = Path(__file__).parents[2]
 TRIPTYCH = [sys.executable, "-m", "triptych.cli"]
 
 
@@ -27,12 +30,14 @@ def here(tmp_path, monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.chdir(tmp_path)
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with pytest.raises(SystemExit) as left:
             main(arguments)
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         return left.value.code, *capsys.readouterr()
 
+    run.tmp_path = tmp_path
     return run
 
 
@@ -62,6 +67,33 @@ def test_every_verb_has_help_with_an_example(here, words):
     assert f"Example: triptych {' '.join(words)}" in text
     for option in ("--config", "--json", "--out", "--workers"):
         assert option in text
+
+
+def examples(app):
+    """The example in the help of every verb below `app`."""
+    for name in app:
+        if not name.startswith("-"):
+            yield from examples(app[name])
+            yield from re.findall(r"Example: triptych (.+)", app[name].help)
+
+
+def test_the_examples_of_all_panel_verbs_are_accepted(here, monkeypatch):
+    """Each example is run up to the point where the work would begin."""
+    begun = []
+
+    def execute(verb, config, work, **options):
+        begun.append(verb)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("triptych.cli.verbs.execute", execute)
+    (here.tmp_path / "papers").symlink_to(ROOT / "papers")
+    shown = [example for panel in PANELS for example in examples(app[panel])]
+    assert len(shown) >= 7
+    for example in shown:
+        assert here(*example.split())[0] == 130, example
+    assert sorted(begun) == sorted(set(begun))
+    for verb, example in zip(begun, shown, strict=True):
+        assert example.startswith(verb.replace("-", " ")), (verb, example)
 
 
 @pytest.mark.parametrize(

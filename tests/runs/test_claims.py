@@ -53,6 +53,7 @@ def test_a_claim_gets_its_verdict_from_a_finished_run_and_it_can_be_recorded(boo
     first, second = claims.claims()
     assert (first.verdict, first.our_value) == ("holds", "2.01(2)")
     assert first.run.startswith(run.id[:8])
+    assert first.command == "triptych test claim"
     assert second.note == "the machine is gone"
     assert claims.counts([first, second]) == {"holds": 1, "not testable here": 1}
     assert claims.claims(runs=None)[0].verdict == "not run"
@@ -67,6 +68,15 @@ def test_a_run_that_failed_gives_no_verdict(book):
     with pytest.raises(RuntimeError):
         execute("test-claim", Nothing(), fail)
     assert claims.claims()[0].verdict == "not run"
+
+
+def test_a_damaged_run_is_left_out_and_named(book):
+    verdict = Verdict(id="smith2020/fig1-rate", verdict="holds", our_value="2")
+    execute("test-claim", Nothing(), lambda config, run: {"claims": [verdict.to_json()]})
+    damaged = execute("test-claim", Nothing(seed=1), lambda config, run: {})
+    (damaged.path / "manifest.json").write_text("{")
+    with pytest.warns(UserWarning, match="left out"):
+        assert claims.claims()[0].verdict == "holds"
 
 
 def test_an_unknown_paper_is_refused(book):

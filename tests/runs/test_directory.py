@@ -158,6 +158,21 @@ def test_out_names_the_run_directory_itself(tmp_path):
     assert [item.name for item in (tmp_path / "full").iterdir()] == ["thesis.tex"]
 
 
+def test_a_run_killed_before_its_first_record_can_be_begun_again(tmp_path):
+    place = tmp_path / "killed"
+    for name in ("checkpoints", "figures"):
+        (place / name).mkdir(parents=True)
+    (place / ".lock").touch()
+    (place / ".manifest.123.json").touch()
+    assert execute("test-count", Count(to=1), count, out=place).summary == {"steps": [0]}
+
+
+def test_another_version_is_another_question(monkeypatch):
+    before = strong_id("a", Count(), {})
+    monkeypatch.setattr("triptych.runs.identity.__version__", "99.0")
+    assert strong_id("a", Count(), {}) != before
+
+
 def test_two_processes_do_not_work_in_one_directory():
     program = (
         "import fcntl, sys, time\n"

@@ -1,4 +1,5 @@
 import os
+import pickle
 import signal
 import time
 import uuid
@@ -67,6 +68,8 @@ def test_a_failing_task_is_named_and_takes_no_other_down(workers):
     assert caught.value.results == [0, 1, 2, None, 4]
     assert [failure.task for failure in caught.value.failures] == [Task(number=3)]
     assert "Task(number=3, seed=3)" in str(caught.value)
+    again = pickle.loads(pickle.dumps(caught.value))  # errors travel from workers
+    assert (again.results, str(again), again.exit_code) == (caught.value.results, str(caught.value), caught.value.exit_code)
     assert "three is refused" in str(caught.value)
     assert caught.value.exit_code == DataError.exit_code
 

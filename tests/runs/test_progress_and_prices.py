@@ -1,5 +1,10 @@
+import contextlib
+import signal
+from dataclasses import replace
+
 import pytest
 
+from triptych import interrupts
 from triptych.errors import ConfigError
 from triptych.runs import Comparison, Cost, progress
 from triptych.statistics import Estimate
@@ -15,6 +20,35 @@ def test_progress_is_silent_unless_asked_for_and_plain_off_a_terminal(capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert err == "sampling: 2/2\n"
+
+
+def test_an_interrupt_that_a_library_swallows_is_raised_at_the_next_progress(monkeypatch):
+    monkeypatch.setattr(interrupts, "_asked", False)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    interrupts.install()
+    try:
+        with progress.task("sampling", 3) as shown:
+            shown.advance()
+            with contextlib.suppress(KeyboardInterrupt):  # as a callback of the garbage collector would
+                signal.raise_signal(signal.SIGTERM)
+            with pytest.raises(KeyboardInterrupt):
+                shown.advance()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_worker_heeds_only_the_first_signal(monkeypatch):
+    monkeypatch.setattr(interrupts, "_asked", False)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    interrupts.install(once=True)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_prices_compare_unit_by_unit():
@@ -40,3 +74,7 @@ def test_a_comparison_row_survives_json_and_shows_an_infinite_pull():
     assert row.to_json()["pull"] is None
     assert Comparison.from_json(row.to_json()) == row
     assert row.cells()[3] == "-inf"
+    assert row.cells()[6] == "0.1 s (0.1 times ours)"
+    unmeasured = replace(row, rival_price=None)
+    assert Comparison.from_json(unmeasured.to_json()) == unmeasured
+    assert unmeasured.cells()[6] == "not measured"

@@ -6,16 +6,14 @@ converged, 130 interrupted (the same command resumes). The panels are imported o
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import NoReturn
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError, UnknownCommandError
 
-from triptych import PANELS, __version__
+from triptych import PANELS, __version__, interrupts
 from triptych.errors import TriptychError, did_you_mean
 
 ABOUT = {
@@ -40,7 +38,7 @@ app.command("triptych.cli.show:show", name="show", help="Show what a run directo
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts.install()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -65,7 +63,3 @@ def _run(arguments: Sequence[str]) -> int:
 def _refuse(message: str, fix: str | None, code: int) -> int:
     print(f"triptych: {message}" + (f"\n  fix:      {fix}" if fix else ""), file=sys.stderr)
     return code
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 (the signature of a signal handler)
-    raise KeyboardInterrupt

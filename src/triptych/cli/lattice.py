@@ -23,7 +23,7 @@ add_verb(
 reproduce = App(name="reproduce", help="Re-run a figure of the paper.")
 add_verb(
     reproduce,
-    "lattice-fig1",
+    "lattice-reproduce-fig1",
     commands.Fig1Config,
     commands.reproduce_fig1,
     example="triptych lattice reproduce fig1 --config papers/foreman2021/fig1.toml --workers 2",

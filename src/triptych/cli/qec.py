@@ -18,6 +18,10 @@ add_verb(
     example="triptych qec run --program.kind recovery --noise.preset uniform --noise.p 1e-3 --json",
 )
 reproduce = App(name="reproduce", help="Re-run a figure of the paper.")
-add_verb(reproduce, "qec-fig1", captions.Fig1Config, captions.reproduce_fig1, example="triptych qec reproduce fig1 --json")
-add_verb(reproduce, "qec-fig2", captions.Fig2Config, captions.reproduce_fig2, example="triptych qec reproduce fig2 --json")
+add_verb(
+    reproduce, "qec-reproduce-fig1", captions.Fig1Config, captions.reproduce_fig1, example="triptych qec reproduce fig1 --json"
+)
+add_verb(
+    reproduce, "qec-reproduce-fig2", captions.Fig2Config, captions.reproduce_fig2, example="triptych qec reproduce fig2 --json"
+)
 app.command(reproduce)

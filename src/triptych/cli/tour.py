@@ -44,7 +44,7 @@ def tour(*, json: Annotated[bool, Parameter(negative="")] = False, out: Path = P
             continue
         stage = importlib.import_module(f"triptych.{panel}.tour")
         with nullcontext() if json else progress.showing():
-            runs[panel] = execute(f"{panel}-tour", stage.TourConfig(), stage.tour, out=out / panel, workers=workers)
+            runs[panel] = execute(f"tour-{panel}", stage.TourConfig(), stage.tour, out=out / panel, workers=workers)
     page = write_report(out / "report.html", runs, missing, known=out)
     answer: dict[str, Any] = {"report": str(page), "panels": {panel: run.summary for panel, run in runs.items()}}
     if json:

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from triptych.runs import COLUMNS, Comparison, Run, execute, load, options, progress
 from triptych.runs.config import Option, describe_type
+from triptych.runs.surroundings import git_state
 from triptych.statistics import Estimate
 
 _COMMON = {
@@ -32,13 +33,8 @@ _COMMON = {
 }
 
 
-def add_verb(
-    app: App, verb: str, config: type[Any], work: Callable[[Any, Run], dict[str, Any]], *, example: str, name: str | None = None
-) -> None:
-    """Add to `app` the command that answers `verb` (``"lattice-sample"``) with `work`.
-
-    `name` is the word that the user types; by default the part of `verb` after the panel.
-    """
+def add_verb(app: App, verb: str, config: type[Any], work: Callable[[Any, Run], dict[str, Any]], *, example: str) -> None:
+    """Add to `app` the command whose words are those of `verb` (``"lattice-sample"``), and which answers with `work`."""
     leaves = list(options(config))
     parameters = [_parameter(leaf) for leaf in leaves]
     parameters += [
@@ -61,6 +57,7 @@ def add_verb(
         settings = load(config, common["config"], {key: text for key, text in texts.items() if text is not None})
         with nullcontext() if common["json"] else progress.showing():
             run = execute(verb, settings, work, out=common["out"], workers=common["workers"], dask=common["dask"])
+        _warn_of_other_code(run)
         report(run.summary, as_json=common["json"])
         if not common["json"]:
             print(f"run: {run.path}", file=sys.stderr)
@@ -68,7 +65,14 @@ def add_verb(
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = f"{inspect.cleandoc(config.__doc__ or '')}\n\nExample: {example}"
-    app.command(command, name=name or verb.partition("-")[2])
+    app.command(command, name=verb.rpartition("-")[2])
+
+
+def _warn_of_other_code(run: Run) -> None:
+    """Say so where a finished run comes from another state of the source than the one that runs now."""
+    then, now = run.manifest["git"], git_state()
+    if then != now:
+        print(f"triptych: this run was made by {then}, the code is now {now}; delete {run.path} to run it again", file=sys.stderr)
 
 
 def report(summary: dict[str, Any], *, as_json: bool, most: int = 12) -> None:

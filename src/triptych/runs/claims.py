@@ -9,6 +9,7 @@ id, version and date.
 from __future__ import annotations
 
 import tomllib
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -54,7 +55,8 @@ class Claim:
     Attributes
     ----------
     id, paper, where : the claim's name, the paper's key, the section, figure or table.
-    claim, paper_value, command : what is claimed, the paper's number, the command that re-runs it.
+    claim, paper_value, command : what is claimed, the paper's number, the command that re-runs it (the one that gave the verdict,
+        or that will; not every command of an open claim exists yet).
     verdict, our_value, note : as in :class:`Verdict`; ``"not run"`` and empty where no run has given one.
     run : id and date of the run that gave the verdict.
     """
@@ -134,14 +136,24 @@ def record(runs: Path = RUNS) -> list[Path]:
 
 def _from_runs(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Verdicts in the summaries of finished runs, oldest first."""
-    manifests = [(read_json(path), path.parent) for path in root.glob("**/manifest.json")]
+    manifests = []
+    for path in root.glob("**/manifest.json"):
+        try:
+            manifests.append((read_json(path), path.parent))
+        except DataError as error:
+            warnings.warn(f"a run is left out of the claims: {error.got}", stacklevel=2)
     for manifest, folder in sorted(manifests, key=lambda one: str(one[0].get("started"))):
         if manifest.get("status") != "finished":
             continue
         for verdict in read_json(folder / "summary.json").get("claims", []):
             fields = {field: verdict[field] for field in ("verdict", "our_value", "note")}
             source = f"{manifest['id'][:8]} ({manifest['versions'].get('triptych')}, {manifest['started'][:10]})"
-            yield verdict["id"], {**fields, "run": source}
+            yield verdict["id"], {**fields, "run": source, "command": _command(manifest["verb"])}
+
+
+def _command(verb: str) -> str:
+    """The command of a verb's runs: its words, but for the tour, which is one command for all panels."""
+    return "triptych tour" if verb.startswith("tour-") else f"triptych {verb.replace('-', ' ')}"
 
 
 def _row(key: str, entry: dict[str, Any]) -> dict[str, str]:

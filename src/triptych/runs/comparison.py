@@ -23,7 +23,7 @@ class Comparison:
     what : the quantity, with its unit.
     answer, truth : ours and the independent value.
     price : what ours took.
-    rival, rival_price : the name of the independent method and what it took.
+    rival, rival_price : the name of the independent method and what it took; None where that was not measured.
     note : anything the reader must know to judge the row.
     """
 
@@ -32,7 +32,7 @@ class Comparison:
     truth: Estimate
     price: Cost
     rival: str
-    rival_price: Cost
+    rival_price: Cost | None
     note: str = ""
 
     @property
@@ -50,7 +50,7 @@ class Comparison:
             "pull": pull if pull is not None and math.isfinite(pull) else None,
             "price": self.price.to_json(),
             "rival": self.rival,
-            "rival_price": self.rival_price.to_json(),
+            "rival_price": None if self.rival_price is None else self.rival_price.to_json(),
             "note": self.note,
         }
 
@@ -63,7 +63,7 @@ class Comparison:
             truth=Estimate.from_json(data["truth"]),
             price=Cost.from_json(data["price"]),
             rival=data["rival"],
-            rival_price=Cost.from_json(data["rival_price"]),
+            rival_price=None if data["rival_price"] is None else Cost.from_json(data["rival_price"]),
             note=data["note"],
         )
 
@@ -77,9 +77,16 @@ class Comparison:
             "" if pull is None else f"{pull:+.1f}",
             str(self.price),
             self.rival,
-            str(self.rival_price),
+            self._rival_price(),
             self.note,
         )
+
+    def _rival_price(self) -> str:
+        """The rival's price, and how often ours goes into it."""
+        if self.rival_price is None:
+            return "not measured"
+        ratio = self.price.against(self.rival_price).get("seconds")
+        return str(self.rival_price) + ("" if ratio is None else f" ({ratio:.2g} times ours)")
 
 
 COLUMNS = ("quantity", "answer", "truth", "pull", "price", "rival", "rival's price", "note")

@@ -34,6 +34,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 RUNS = Path("runs")
+OWN = ("checkpoints", "figures", "config.toml")  # what a run that was killed at once may have left
 STORAGE_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -90,7 +91,7 @@ class Run:
     def log(self, record: dict[str, Any]) -> None:
         """Append one record to ``metrics.jsonl``; a line that a crash cut off is closed first."""
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        with (self.path / "metrics.jsonl").open("a+b") as file:
+        with _storing(self.path), (self.path / "metrics.jsonl").open("a+b") as file:
             if file.tell() > 0:
                 file.seek(-1, os.SEEK_END)
                 line = line if file.read(1) == b"\n" else b"\n" + line
@@ -154,18 +155,9 @@ def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, work
     run = Run(path=path, id=identity, workers=workers, dask=dask)
     if _finished(path):  # also where the directory can only be read
         return run
-    try:
-        with _locked(path / ".lock"):
-            if not _finished(path):
-                _work(run, verb, config, inputs, work)
-    except OSError as error:
-        if error.errno not in STORAGE_TROUBLE:
-            raise
-        raise DataError(
-            "the run directory cannot be written",
-            got=f"{path}: {error.strerror or error}",
-            fix="make room or give another --out; what was saved is kept, and the same command resumes",
-        ) from error
+    with _locked(path / ".lock"):
+        if not _finished(path):
+            _work(run, verb, config, inputs, work)
     return run
 
 
@@ -252,7 +244,7 @@ def _claim(verb: str, identity: str, out: Path | None) -> Path:
                     expected=f"id {identity[:8]}",
                     fix="give another --out, or the configuration in its config.toml",
                 )
-        elif out.exists() and (not out.is_dir() or any(item.name != ".lock" for item in out.iterdir())):
+        elif out.exists() and (not out.is_dir() or any(item.name not in OWN and item.name[0] != "." for item in out.iterdir())):
             raise ConfigError("--out is neither empty nor a run directory", got=out, fix="give a new or empty folder")
         path = out
     else:
@@ -268,7 +260,9 @@ def _claim(verb: str, identity: str, out: Path | None) -> Path:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the directory's lock; the system frees it however the process ends."""
-    with path.open("w") as file:
+    with _storing(path.parent):
+        file = path.open("w")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -282,12 +276,28 @@ def _locked(path: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that takes the place of `path` once it is complete."""
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _storing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _storing(place: Path) -> Iterator[None]:
+    """Say what to do where a disk is full or may not be written."""
     try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in STORAGE_TROUBLE:
+            raise
+        raise DataError(
+            "the run directory cannot be written",
+            got=f"{place}: {error.strerror or error}",
+            fix="make room or give another --out; what was saved is kept, and the same command resumes",
+        ) from error
 
 
 def write_json(path: Path, data: Any) -> None:

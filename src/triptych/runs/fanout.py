@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, final
 
+from triptych import interrupts
 from triptych.errors import ConfigError, MissingExtraError, TriptychError
 from triptych.runs import progress
 
@@ -29,6 +31,7 @@ class Failure:
     error: Exception
 
 
+@final
 class TasksFailedError(TriptychError):
     """Some tasks failed; the results of the others are in :attr:`results` (None where a task failed)."""
 
@@ -40,7 +43,10 @@ class TasksFailedError(TriptychError):
             fix="the results of the other tasks are kept; mend these and run again",
         )
         first = failures[0].error
-        self.exit_code = first.exit_code if isinstance(first, TriptychError) else 1  # type: ignore[misc]
+        self.exit_code = first.exit_code if isinstance(first, TriptychError) else 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TasksFailedError, (self.failures, self.results)
 
 
 def map(function: Callable[[T], R], tasks: Iterable[T], *, workers: int = 1, dask: str | None = None, label: str = "") -> list[R]:
@@ -94,14 +100,16 @@ def _here(function: Callable[[T], R], todo: list[T]) -> Iterator[Outcome[R]]:
 
 def _in_processes(function: Callable[[T], R], todo: list[T], workers: int) -> Iterator[Outcome[R]]:
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=multiprocessing.get_context("spawn"))
+    spawn = multiprocessing.get_context("spawn")
+    heed = partial(interrupts.install, once=True)
+    pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=spawn, initializer=heed)
     try:
         futures: dict[Future[R], int] = {pool.submit(function, task): index for index, task in enumerate(todo)}
         for future in as_completed(futures):
             yield futures[future], future.result
     except BaseException:
         for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()  # an interrupted run must not wait for its running tasks
+            worker.terminate()  # an interrupted run does not wait for its tasks; they save what they have
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

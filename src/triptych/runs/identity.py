@@ -11,13 +11,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from triptych import __version__
 from triptych.errors import DataError
 from triptych.runs.config import to_dict
 
 
 def strong_id(verb: str, config: Any, digests: dict[str, str]) -> str:
-    """The hexadecimal SHA-256 of the verb, the canonical configuration (defaults included) and the inputs' digests."""
-    canonical = json.dumps({"verb": verb, "config": to_dict(config), "inputs": digests}, sort_keys=True, separators=(",", ":"))
+    """The hexadecimal SHA-256 of the verb, the canonical configuration (defaults included), the inputs' digests and the version.
+
+    Another version of Triptych may answer otherwise, so that its runs are other runs.
+    """
+    question = {"verb": verb, "config": to_dict(config), "inputs": digests, "version": __version__}
+    canonical = json.dumps(question, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from triptych import interrupts
+
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -31,7 +33,14 @@ class Task:
     _last_line: float = field(default_factory=time.monotonic)
 
     def advance(self, n: int = 1) -> None:
-        """Count `n` more units as done."""
+        """Count `n` more units as done.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If Ctrl-C or SIGTERM came, and nobody has heeded it yet.
+        """
+        interrupts.check()
         self.done += n
         if self._bar is not None:
             progress, bar = self._bar

@@ -24,7 +24,7 @@ def surroundings() -> dict[str, Any]:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return {"versions": versions, "python": platform.python_version(), "platform": platform.platform(), "git": _git_state()}
+    return {"versions": versions, "python": platform.python_version(), "platform": platform.platform(), "git": git_state()}
 
 
 def devices() -> list[str]:
@@ -33,7 +33,7 @@ def devices() -> list[str]:
     return [str(device) for device in jax.devices()] if jax is not None else [f"cpu x {os.cpu_count()}"]
 
 
-def _git_state() -> str | None:
+def git_state() -> str | None:
     """Commit of the source tree, with ``-dirty`` where it was changed; None where the package does not run from its checkout."""
     root = Path(__file__).parents[3]
     if not (root / "pyproject.toml").exists():
