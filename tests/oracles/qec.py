@@ -1,20 +1,29 @@
 """Independent answers for the qec panel.
 
-In: programs of the panel's instruction set. Out: exact distributions by listing every combination of faults one by one, Stim
-circuits, fault counts, and a closed formula. No map of states, no threshold, no packed string: a world is a weight and one error.
+In: programs of the panel's instruction set. Out: exact distributions by listing every combination of faults one by one, or by
+Walsh-Hadamard transform; Stim circuits, fault counts, and a closed formula. No map of states, no threshold, no packed string: in
+the lists a world is a weight and one error; in the transform no error moves, since the walk goes from the end to the beginning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import operator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 from itertools import product
 
+import numpy as np
 import stim
+from numpy.typing import NDArray
 
 from triptych.qec import program as do
 
 World = tuple[float, dict[int, tuple[int, int]]]  # weight; qubit -> (x, z)
 PAULIS = ((0, 0), (1, 0), (0, 1), (1, 1))
+Place = tuple[int, int]  # qubit; 0 for its X part (or its bit, once measured), 1 for its Z part
+PARITIES = (*(tuple(q for q in range(7) if q + 1 >> i & 1) for i in range(3)), tuple(range(7)))
+"""What tells 7-bit errors apart modulo stabilizers: the syndrome (that of qubit q is q + 1), and the parity of the weight."""
 
 
 def worlds(steps: tuple[do.Instruction, ...], offset: int = 0, start: World = (1.0, {})) -> list[World]:
@@ -88,6 +97,137 @@ def crash_rate(program: do.Program, crash: Callable[[int, int], bool]) -> float:
                 failing += weight
                 break
     return failing / total
+
+
+def xor(masks: Iterable[int]) -> int:
+    """All masks, XORed."""
+    return reduce(operator.xor, masks, 0)
+
+
+def walsh(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Walsh-Hadamard transform: entry j is the sum over k of (-1)^(bits that j and k share) values[k]."""
+    for axis in range(values.size.bit_length() - 1):
+        pairs = values.reshape(-1, 2, 2**axis)
+        values = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1).reshape(-1)
+    return values
+
+
+def distribution(
+    steps: Sequence[do.Instruction],
+    watched: Sequence[Sequence[Place]],
+    start: Sequence[Sequence[Place]] = (),
+    start_spectrum: Sequence[float] | NDArray[np.float64] = (1.0,),
+) -> NDArray[np.float64]:
+    """Exact distribution of the errors' parities on the watched places, at the end of steps without feedback.
+
+    Independent faults add up by XOR, so that the transform of the distribution is the product of theirs. The walk from the end
+    to the beginning knows for each place the watched parities that an error there will flip. `start` lists the places of each
+    bit of an error that is there from the beginning, and `start_spectrum` is the transform of that error's distribution.
+    """
+    flips: defaultdict[Place, int] = defaultdict(int)
+    for i, places in enumerate(watched):
+        for place in places:
+            flips[place] ^= 1 << i
+    dual = np.arange(2 ** len(watched))
+    spectrum = np.ones(dual.size)
+
+    def struck(bits: Sequence[Sequence[Place]], source: Sequence[float] | NDArray[np.float64]) -> None:
+        seen = np.zeros_like(dual)
+        for i, places in enumerate(bits):
+            seen |= (np.bitwise_count(dual & xor(flips[place] for place in places)) & 1).astype(dual.dtype) << i
+        spectrum[:] *= np.asarray(source)[seen]
+
+    def depolarized(rate: float, *qubits: int) -> None:
+        paulis = 4 ** len(qubits)
+        struck([[(q, part)] for q in qubits for part in (0, 1)], [1.0] + [1 - rate * paulis / (paulis - 1)] * (paulis - 1))
+
+    for step in reversed(steps):
+        match step:
+            case do.Depolarize1(qubit=q, rate=rate):
+                depolarized(rate, q)
+            case do.Depolarize2(first=a, second=b, rate=rate):
+                depolarized(rate, a, b)
+            case do.Flip(bit=q, rate=rate):
+                struck([[(q, 0)]], [1.0, 1 - 2 * rate])
+            case do.Verify(first=first):
+                kept, _, passed = verified(step)
+                struck([[(first + q, part)] for part in (0, 1) for q in kept], walsh(passed))
+                for q in (*kept, *step.checks):
+                    flips[first + q, 0] = flips[first + q, 1] = 0
+            case do.CX(control=c, target=t):
+                flips[c, 0] ^= flips[t, 0]
+                flips[t, 1] ^= flips[c, 1]
+            case do.CZ(first=a, second=b):
+                flips[a, 0] ^= flips[b, 1]
+                flips[b, 0] ^= flips[a, 1]
+            case do.H(qubit=q):
+                flips[q, 0], flips[q, 1] = flips[q, 1], flips[q, 0]
+            case do.Measure(qubit=q, basis=basis):
+                flips[q, 0], flips[q, 1] = (flips[q, 0], 0) if basis == "Z" else (0, flips[q, 0])
+            case do.Syndrome(bits=bits, checks=checks):
+                stored = [flips[bit, 0] for bit in bits[: len(checks)]]
+                for place, bit in enumerate(bits):
+                    flips[bit, 0] = xor(mask for mask, row in zip(stored, checks, strict=True) if place in row)
+            case do.Prepare(qubit=q):
+                flips[q, 0] = flips[q, 1] = 0
+            case do.Split(qubits=qubits):
+                assert not any(flips[q, part] for q in qubits for part in (0, 1)), "a forgotten qubit is watched"
+            case do.Correct():
+                raise ValueError("feedback is not linear")
+    struck(start, start_spectrum)
+    return walsh(spectrum) / dual.size
+
+
+def verified(step: do.Verify) -> tuple[list[int], float, NDArray[np.float64]]:
+    """The qubits that a verification keeps, its acceptance, and the accepted distribution of their X bits (low) and Z bits."""
+    kept = sorted({one.qubit for one in step.body if isinstance(one, do.Prepare)} - set(step.checks))
+    watched = [[(q, part)] for part in (0, 1) for q in kept] + [[(check, 0)] for check in step.checks]
+    passed = distribution(step.body, watched)[: 4 ** len(kept)]  # the checks are the highest bits: all 0
+    return kept, float(passed.sum()), passed / passed.sum()
+
+
+def recovery_rates(program: do.Program) -> dict[str, float]:
+    """Exact crash rates of one [[7,1,3]] block, by criterion: transforms between the corrections, and every vote listed.
+
+    The state is the distribution over the 256 classes of the block's error modulo stabilizers: the four parities of X, then of Z.
+    The criterion "strict" counts errors within a class and has no answer here.
+    """
+    (block,) = program.blocks
+    words = [[(block[q], part) for q in parity] for part in (0, 1) for parity in PARITIES]
+    alone = [set(range(7)) - gone for gone in ({0}, {1}, {3}, set())]  # each flips one of PARITIES and no other
+    errors = [[(block[q], part) for q in qubits] for part in (0, 1) for qubits in alone]
+    state = np.zeros(256)
+    state[0] = 1.0
+    stretch: list[do.Instruction] = []
+    for step in program.instructions:
+        stretch.append(step)
+        if isinstance(step, do.Correct):
+            bits = [[(bit, 0)] for syndrome in step.syndromes for bit in syndrome]
+            joint = distribution(stretch[:-1], words + bits, errors, walsh(state))
+            state = _voted(joint.reshape(-1, 256), step, block)
+            stretch = []
+    state = distribution(stretch, words, errors, walsh(state))
+    lost = [(word % 8 > 0) != (word > 7) for word in range(16)]  # what a flip corrects is odd, and a stabilizer is even
+    rates = {"readout": 0.0, "css": 0.0, "paper22": 0.0}
+    for z, x in product(range(16), repeat=2):
+        p = float(state[x + 16 * z])
+        rates["readout"] += p * lost[x]
+        rates["css"] += p * (lost[x] or lost[z])
+        rates["paper22"] += p * (lost[x] or lost[z] or 0 != x % 8 != z % 8 != 0)
+    return rates
+
+
+def _voted(joint: NDArray[np.float64], step: do.Correct, block: tuple[int, ...]) -> NDArray[np.float64]:
+    """Correct each class of the block under each combination of stored syndromes, and forget the syndromes."""
+    after = np.zeros(256)
+    width = len(step.syndromes[0])
+    for combination, classes in enumerate(joint):
+        votes = Counter(combination >> width * k & 2**width - 1 for k in range(len(step.syndromes)))
+        value, most = max(votes.items(), key=lambda vote: vote[1])
+        qubits = [block.index(q) for q in step.table[value]] if 2 * most > len(step.syndromes) else []
+        fix = sum(sum(q in parity for q in qubits) % 2 << i for i, parity in enumerate(PARITIES)) << 4 * (step.pauli == "Z")
+        after[np.arange(256) ^ fix] += classes
+    return after
 
 
 def single_faults(steps: tuple[do.Instruction, ...]) -> Iterator[dict[int, tuple[int, int]]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.oracles import qec as oracle
 from triptych.errors import ConfigError
 from triptych.qec import Noise, check, commands, simulate, steane, tour
-from triptych.runs import execute, load
+from triptych.runs import Run, execute, load
 
 KEYS = {"crash_rate", "lower", "upper", "acceptance", "engine", "states_peak", "logical_qubits", "physical_qubits", "seconds"}
 
@@ -74,6 +76,28 @@ def test_an_interrupted_monte_carlo_goes_on_with_the_same_shots(tmp_path: Path, 
     }
 
 
+def test_the_price_of_batches_is_wall_clock_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small(engine__name="montecarlo", engine__shots="230", noise__p="0.02")
+    monkeypatch.setattr(commands, "BATCH", 50)
+    monkeypatch.setattr(commands, "BATCHES_PER_WORKER", 2)
+    clock = [0.0]
+    monkeypatch.setattr(commands, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    by_itself = Run.map
+
+    def round_of_ten_seconds(self: Run, *arguments: object, **options: object) -> list[object]:
+        clock[0] += 10.0
+        if clock[0] == 20.0:
+            raise KeyboardInterrupt
+        return by_itself(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Run, "map", round_of_ten_seconds)
+    with pytest.raises(KeyboardInterrupt):
+        execute("qec-run", config, commands.run, out=tmp_path / "run")
+    summary = execute("qec-run", config, commands.run, out=tmp_path / "run").summary
+    # Five batches in rounds of two: one round before the interrupt, two after it.
+    assert summary["seconds"] == summary["cost"]["seconds"] == pytest.approx(30.0)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
@@ -98,6 +122,8 @@ def test_the_tour_tells_its_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(summary["comparisons"]) == 3 and json.dumps(summary, allow_nan=False)
     acceptance = summary["comparisons"][1]
     assert abs(acceptance["pull"]) < 4
+    # Too coarse, and too few shots, to compare crash rates.
+    assert [claim["id"].split("-")[0] for claim in summary["claims"]] == ["chi2008/sec2e", "chi2008/sec4d"]
 
 
 def test_impossible_tours_are_refused() -> None:
@@ -108,4 +134,6 @@ def test_impossible_tours_are_refused() -> None:
 
 def test_self_test() -> None:
     ok, sentence = check.check()
-    assert ok and "0.9978226256" in sentence
+    assert ok and f"(exact {check.ACCEPTANCE})" in sentence
+    _, exact, _ = oracle.verified(steane.verified_ancilla(Noise.uniform(1e-4)).instructions[0])  # type: ignore[arg-type]
+    assert pytest.approx(exact, abs=1e-13) == check.ACCEPTANCE

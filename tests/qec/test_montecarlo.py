@@ -38,6 +38,14 @@ def test_a_whole_recovery_agrees_with_the_tree(preparation: str) -> None:
     assert abs(drawn.acceptance.pull(tree.acceptance)) < 4  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("preparation", ["9+3", "8+1"])
+def test_a_whole_recovery_at_strong_noise_agrees_with_the_transform(preparation: str) -> None:
+    program = steane.recovery(Noise.uniform(1e-2), preparation=preparation)
+    for seed, (name, truth) in enumerate(oracle.recovery_rates(program).items()):
+        drawn = simulate(program, engine="montecarlo", criterion=name, shots=200_000, rng=np.random.default_rng(seed))
+        assert abs(drawn.crash_rate.pull(truth)) < 4  # type: ignore[arg-type]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("preparation", ["9+3", "8+1"])
 def test_three_extractions_at_strong_noise_agree_with_the_tree(preparation: str) -> None:

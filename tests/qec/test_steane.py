@@ -1,11 +1,13 @@
-"""The [[7,1,3]] programs against Stim, fault counts, and rates that were computed exactly by another method."""
+"""The [[7,1,3]] programs against Stim, fault counts, and exact rates by Walsh-Hadamard transform."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import stim
 
 from tests.oracles import qec as oracle
+from tests.qec.test_reference import ADAPTIVE
 from triptych.errors import ConfigError
 from triptych.qec import Noise, criteria, simulate, steane
 from triptych.qec import program as do
@@ -76,36 +78,73 @@ def test_criteria_count_their_survivors() -> None:
         assert order == sorted(order), "each criterion is harder than the one before"
 
 
-@pytest.mark.parametrize("state", ["0", "+"])
-def test_acceptance(state: steane.Logical) -> None:
-    # Exact by Walsh-Hadamard transform of the whole ancilla (65 536 and 1 048 576 states).
-    exact = {("9+3", 1e-4): 0.9978226256, ("9+3", 1e-3): 0.9784607371}
-    for (preparation, p), truth in exact.items():
-        program = steane.verified_ancilla(Noise.uniform(p), preparation=preparation, state=state)
-        found = simulate(program, event_threshold=1e-9, merge_threshold=1e-15).acceptance
-        assert found.value == pytest.approx(truth, abs=2e-9)
-        assert found.lower <= truth + 5e-11 and truth - 5e-11 <= found.upper  # type: ignore[operator]
-    table_1 = simulate(steane.verified_ancilla(Noise.eshe_rates(), preparation="8+1", state=state)).acceptance
-    assert table_1.value == pytest.approx(0.99931110, abs=5e-9)
+def test_the_transform_agrees_with_listing_all_faults() -> None:
+    verify = next(step for step in ADAPTIVE.instructions if isinstance(step, do.Verify))
+    listed = np.zeros(4)
+    for weight, errors in oracle.worlds(verify.body):
+        if errors[1][0] == 0:
+            x, z = errors[0]
+            listed[x + 2 * z] += weight
+    kept, acceptance, passed = oracle.verified(verify)
+    assert kept == [0] and acceptance == pytest.approx(listed.sum(), rel=1e-14)
+    assert passed == pytest.approx(listed / listed.sum(), rel=1e-14)
 
 
 @pytest.mark.parametrize(
-    ("preparation", "exact"),
-    [("9+3", {"css": 4.915725e-6, "paper22": 5.470793e-6}), ("8+1", {"css": 5.295822e-6, "paper22": 5.902150e-6})],
+    ("preparation", "css", "paper22"), [("9+3", 4.915725e-6, 5.470793e-6), ("8+1", 5.295822e-6, 5.902150e-6)]
 )
-def test_one_recovery_at_the_rates_of_table_1(preparation: str, exact: dict[str, float]) -> None:
+def test_the_transform_agrees_with_another_one(preparation: str, css: float, paper22: float) -> None:
+    # Rates from another program for the same transform, where a one-qubit event also precedes each syndrome measurement.
     program = steane.recovery(Noise.eshe_rates(), preparation=preparation)
+    steps: list[do.Instruction] = []
+    for step in program.instructions:
+        steps += [do.Depolarize1(qubit=step.qubit, rate=1e-6), step] if isinstance(step, do.Measure) else [step]
+    rates = oracle.recovery_rates(do.Program(instructions=tuple(steps), blocks=program.blocks))
+    assert (rates["css"], rates["paper22"]) == pytest.approx((css, paper22), rel=2e-7)
+
+
+@pytest.mark.parametrize("state", ["0", "+"])
+@pytest.mark.parametrize(
+    ("preparation", "noise", "separate"),  # the last: from another program for the same transform, to as many digits as it has
+    [
+        ("9+3", Noise.uniform(1e-4), 0.9978226256),
+        ("9+3", Noise.uniform(1e-3), 0.9784607371),
+        ("8+1", Noise.eshe_rates(), 0.99931110),
+    ],
+)
+def test_acceptance(preparation: str, noise: Noise, separate: float, state: steane.Logical) -> None:
+    program = steane.verified_ancilla(noise, preparation=preparation, state=state)
+    _, truth, _ = oracle.verified(program.instructions[0])  # type: ignore[arg-type]
+    assert truth == pytest.approx(separate, abs=5e-9 if preparation == "8+1" else 1e-10)
+    found = simulate(program, event_threshold=1e-9, merge_threshold=1e-15).acceptance
+    assert found.value == pytest.approx(truth, abs=2e-9)
+    assert found.lower <= truth <= found.upper  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("preparation", ["9+3", "8+1"])
+def test_one_recovery_at_the_rates_of_table_1(preparation: str) -> None:
+    program = steane.recovery(Noise.eshe_rates(), preparation=preparation)
+    exact = oracle.recovery_rates(program)
     for criterion, truth in exact.items():
         found = simulate(program, criterion=criterion).crash_rate
         assert found.value == pytest.approx(truth, rel=5e-3)
         assert found.lower < truth < found.upper  # type: ignore[operator]
-        assert found.upper - found.lower < 0.05 * truth  # type: ignore[operator]
+        assert found.upper - found.lower < 0.05 * exact["css"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("p", "extractions"), [(1e-5, 3), (1e-3, 2)])
+def test_one_bit_flip_recovery_in_uniform_noise(p: float, extractions: int) -> None:
+    program = steane.bit_flip_recovery(Noise.uniform(p), preparation="8+1", extractions=extractions)
+    for criterion, truth in oracle.recovery_rates(program).items():
+        found = simulate(program, criterion=criterion).crash_rate
+        assert found.lower < truth < found.upper  # type: ignore[operator]
 
 
 @pytest.mark.slow
 def test_one_recovery_converges() -> None:
-    found = simulate(steane.recovery(Noise.eshe_rates()), event_threshold=1e-10, merge_threshold=1e-16).crash_rate
-    assert found.value == pytest.approx(4.915725e-6, rel=1e-4)
+    program = steane.recovery(Noise.eshe_rates())
+    found = simulate(program, event_threshold=1e-10, merge_threshold=1e-16).crash_rate
+    assert found.value == pytest.approx(oracle.recovery_rates(program)["css"], rel=1e-4)
 
 
 @pytest.mark.parametrize(("preparation", "events"), [("9+3", (10, 3, 21, 3)), ("8+1", (8, 3, 11, 1))])

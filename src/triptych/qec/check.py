@@ -10,6 +10,9 @@ from triptych.qec.noise import Noise
 from triptych.qec.program import Flip, Measure, Prepare, Program
 from triptych.qec.simulate import simulate
 
+ACCEPTANCE = 0.9978226256467
+"""Of the 9+3 ancilla at p = 1e-4, exact to its last digit: the tests compute it by Walsh-Hadamard transform."""
+
 
 def check() -> tuple[bool, str]:
     """The tree against the weight enumerator of the code (iid flips), and against the exact acceptance of an ancilla."""
@@ -21,5 +24,5 @@ def check() -> tuple[bool, str]:
     found = simulate(flips, criterion="readout", event_threshold=0, merge_threshold=0).crash_rate.value
     accepted = simulate(steane.verified_ancilla(Noise.uniform(1e-4))).acceptance
     assert accepted.lower is not None and accepted.upper is not None
-    ok = abs(found / exact - 1) < 1e-12 and accepted.lower <= 0.9978226256 <= accepted.upper
-    return ok, f"logical flips {found:.10e} (exact {exact:.10e}); ancilla acceptance {accepted} (exact 0.9978226256)"
+    ok = abs(found / exact - 1) < 1e-12 and accepted.lower <= ACCEPTANCE <= accepted.upper
+    return ok, f"logical flips {found:.10e} (exact {exact:.10e}); ancilla acceptance {accepted} (exact {ACCEPTANCE})"

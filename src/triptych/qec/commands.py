@@ -64,7 +64,7 @@ class EngineConfig:
     """How the answer is found."""
 
     name: Literal["auto", "reference", "montecarlo"] = field(
-        default="auto", metadata={"help": "the probability tree (auto, reference) or random shots"}
+        default="auto", metadata={"help": "the probability tree (reference) or random shots (montecarlo); auto takes the tree"}
     )
     resolution: float = field(
         default=1e-4, metadata={"help": "thresholds not given: this times the strongest rate, and times its square (reference)"}
@@ -146,26 +146,33 @@ class Batch:
 
 
 def draw(batch: Batch) -> dict[str, Any]:
-    """The counts of one batch, as they are logged."""
-    began = time.perf_counter()
+    """The counts of one batch."""
     counts = montecarlo.sample(
         _program(batch.config),
         CRITERIA[batch.config.program.criterion],
         shots=batch.shots,
         rng=stream(batch.config.seed, "montecarlo", batch.index),
     )
-    return {"batch": batch.index, **counts._asdict(), "seconds": time.perf_counter() - began}
+    return {"batch": batch.index, **counts._asdict()}
 
 
 def _by_batches(config: RunConfig, run: Run) -> Result:
-    """Round by round; the batches that an interrupted run has logged are not drawn again."""
+    """Round by round; the batches that an interrupted run has logged are not drawn again.
+
+    The log gives each batch its share of the wall-clock time of its round, so that the sum is the time that a user waited,
+    whatever the number of workers and of attempts.
+    """
     starts = range(0, config.engine.shots, BATCH)
     batches = [Batch(config=config, index=i, shots=min(BATCH, config.engine.shots - start)) for i, start in enumerate(starts)]
     done = {record["batch"]: record for record in run.history()}
     todo = [batch for batch in batches if batch.index not in done]
     size = BATCHES_PER_WORKER * run.workers
     for start in range(0, len(todo), size):
-        for record in run.map(draw, todo[start : start + size], label="shots"):
+        began = time.perf_counter()
+        drawn = run.map(draw, todo[start : start + size], label="shots")
+        share = (time.perf_counter() - began) / len(drawn)
+        for counts in drawn:
+            record = counts | {"seconds": share}
             run.log(record)
             done[record["batch"]] = record
     columns = {name: sum(record[name] for record in done.values()) for name in (*montecarlo.Counts._fields, "seconds")}

@@ -54,7 +54,7 @@ def sample(program: do.Program, crash: Criterion, *, shots: int, rng: np.random.
     for block in program.blocks:
         order = 1 << np.arange(len(block))
         seen, which = np.unique(np.stack([order @ x[list(block)], order @ z[list(block)]]), axis=1, return_inverse=True)
-        crashed |= np.array([crash(int(a), int(b)) for a, b in seen.T])[which]
+        crashed |= np.array([crash(int(a), int(b)) for a, b in seen.T])[which.reshape(-1)]
     verified = sum(isinstance(step, do.Verify) for step in program.instructions)
     return Counts(int(crashed.sum()), shots, verified * shots, prepared)
 

@@ -90,11 +90,12 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
 
 def _verdicts(config: TourConfig, tree: dict[float, Result], drawn: dict[float, Result]) -> list[Verdict]:
     program = steane.bit_flip_recovery(Noise.uniform(MIDDLE), preparation=config.preparation)
-    return [
+    decided = (
         models_agree(tree, drawn),
         merges_bracket(program, tree[MIDDLE], event_threshold=config.resolution * MIDDLE, merge_threshold=COARSE),
         nonfailing_states(),
-    ]
+    )
+    return [verdict for verdict in decided if verdict is not None]
 
 
 def _dataset(tree: dict[float, Result], drawn: dict[float, Result]) -> xr.Dataset:
