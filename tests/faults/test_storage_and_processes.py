@@ -24,7 +24,7 @@ def test_sigkill_in_the_middle(verb, tmp_path, seen):
     """Killed where it hurts: as soon as the directory is there, when it is claimed, and when something has been saved."""
     whole = answer(triptych(*VERBS[verb], "--out", tmp_path / "whole", cwd=tmp_path))
     broken = tmp_path / "broken"
-    for sign in (".", "manifest.json", "checkpoints/*.nc", "metrics.jsonl"):
+    for sign in ("*", "manifest.json", "checkpoints/*.nc", "metrics.jsonl"):
         with subprocess.Popen(
             [*TRIPTYCH, *VERBS[verb], "--out", str(broken)], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as running:

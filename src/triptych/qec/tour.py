@@ -5,7 +5,7 @@ In: error rates and a resolution. Out: a figure, and comparisons of the tree wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
@@ -26,14 +26,20 @@ COARSE = 1e-7  # a merge threshold large enough to be seen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TourConfig:
-    """What the tour shows."""
+    """What the tour shows.
 
-    preparation: str = field(default="8+1", metadata={"help": "ancilla circuit"})
-    resolution: float = field(default=3e-4, metadata={"help": "event threshold over p, and merge threshold over p squared"})
-    shots: int = field(
-        default=500_000, metadata={"help": "Monte Carlo shots for each error rate from 3e-3 on; 1e-4 to 1e-3 get 5 times more"}
-    )
-    seed: int = field(default=2008, metadata={"help": "seed of the Monte Carlo"})
+    Attributes
+    ----------
+    preparation : ancilla circuit.
+    resolution : event threshold over p, and merge threshold over p squared.
+    shots : Monte Carlo shots for each error rate from 3e-3 on; 1e-4 to 1e-3 get 5 times more.
+    seed : seed of the Monte Carlo.
+    """
+
+    preparation: str = "8+1"
+    resolution: float = 3e-4
+    shots: int = 500_000
+    seed: int = 2008
 
     def __post_init__(self) -> None:
         if not 0 < self.resolution <= 1:
