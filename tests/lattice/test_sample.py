@@ -75,6 +75,22 @@ def test_every_checkpoint_resumes_through_a_file(reference, monkeypatch, tmp_pat
         assert_identical(sample(**SMALL, resume=xr.load_dataset(path, engine="h5netcdf")), reference)
 
 
+def test_an_interrupt_before_the_first_trajectory(reference, monkeypatch):
+    """While the start is compiled there is nothing to keep: no checkpoint, the interrupt goes on, and the next run is whole."""
+    kept = []
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "_begin", interrupted)
+        for resume in (None, reference):
+            with pytest.raises(KeyboardInterrupt):
+                sample(**SMALL, resume=resume, checkpoint=kept.append)
+    assert kept == []
+    assert_identical(sample(**SMALL), reference)
+
+
 def test_recorded_observables_are_those_of_the_links(reference):
     for chain in range(4):
         links = reference.links.isel(chain=chain).to_numpy()

@@ -89,3 +89,16 @@ def hmc(
         charges.append(np.round(np.angle(np.exp(1j * angles(links))).sum(axis=(1, 2)) / (2 * np.pi)))
         probabilities.append(probability)
     return np.array(charges[thermalization:]).T, np.array(probabilities[thermalization:]).T
+
+
+def autocorrelation_time(series: np.ndarray, window: int) -> tuple[float, float]:
+    """1 + 2 sum rho up to lag `window` of chains [chain, time] with mean 0, and its jackknife error over chains."""
+    length = series.shape[1]
+    products = np.array([(series[:, : length - lag] * series[:, lag:]).mean(axis=1) for lag in range(window + 1)])
+
+    def time(products: np.ndarray) -> float:
+        gamma = products.mean(axis=1)
+        return float(1 + 2 * gamma[1:].sum() / gamma[0])
+
+    left_out = [time(np.delete(products, chain, axis=1)) for chain in range(len(series))]
+    return time(products), float(np.sqrt((len(series) - 1) * np.var(left_out)))

@@ -6,6 +6,7 @@ directory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,15 +14,15 @@ import jax
 import xarray as xr
 
 from triptych.errors import ConfigError
-from triptych.lattice.exact import torus
+from triptych.lattice.exact import refuse_too_large, torus
 from triptych.lattice.measure import measure
 from triptych.lattice.plots import plot_freezing, plot_sectors
 from triptych.lattice.sample import refuse_bad_settings
 from triptych.lattice.sample import sample as sample_chains
 from triptych.lattice.theory import refuse_impossible
-from triptych.lattice.verdicts import freezing_verdicts
+from triptych.lattice.verdicts import freezing_verdicts, variance_verdict
 from triptych.plotting import figure
-from triptych.runs import Run, map, subseed
+from triptych.runs import Run, subseed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class ExactConfig:
 
     def __post_init__(self) -> None:
         refuse_impossible(self.beta, self.shape)
+        refuse_too_large(self.beta, self.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +70,15 @@ class SampleConfig:
             step_size=self.sampler.step_size,
             start=self.start,
         )
+        refuse_too_large(self.beta, self.shape)  # the figure of the sectors needs the exact ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fig1Config:
     """The paper's Fig. 1: the charge of HMC chains freezes as beta grows."""
 
-    first: int = field(default=2, metadata={"help": "lowest coupling"})
-    last: int = field(default=7, metadata={"help": "highest coupling, in steps of one"})
+    beta_first: int = field(default=2, metadata={"help": "lowest coupling"})
+    beta_last: int = field(default=7, metadata={"help": "highest coupling, in steps of one"})
     shape: tuple[int, int] = field(default=(16, 16), metadata={"help": "sites in the two directions, T,L"})
     chains: int = field(default=32, metadata={"help": "independent chains at each coupling"})
     trajectories: int = field(default=1000, metadata={"help": "recorded trajectories of each chain"})
@@ -85,8 +88,12 @@ class Fig1Config:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:
-        if self.first > self.last:
-            raise ConfigError("no coupling to run", got=f"first {self.first}, last {self.last}", expected="first <= last")
+        if self.beta_first > self.beta_last:
+            raise ConfigError(
+                "no coupling to run",
+                got=f"beta_first {self.beta_first}, beta_last {self.beta_last}",
+                expected="beta_first <= beta_last",
+            )
         self.ensembles()
 
     def ensembles(self) -> list[SampleConfig]:
@@ -102,7 +109,7 @@ class Fig1Config:
                 seed=subseed(self.seed, "beta", beta),
                 sampler=self.sampler,
             )
-            for beta in range(self.first, self.last + 1)
+            for beta in range(self.beta_first, self.beta_last + 1)
         ]
 
 
@@ -133,7 +140,7 @@ def sample(config: SampleConfig, run: Run) -> dict[str, Any]:
 
 def reproduce_fig1(config: Fig1Config, run: Run) -> dict[str, Any]:
     """Sample at every coupling and draw the charge histories."""
-    ensembles = freezing(config, run)
+    ensembles = sample_each(config.ensembles(), run)
     observables = [data.drop_dims(("mu", "t", "x")).drop_vars("action").expand_dims(beta=[data.beta]) for data in ensembles]
     run.save("results.nc", xr.concat(observables, dim="beta", combine_attrs="drop_conflicts"))
     run.save_figure("fig1.png", plot_freezing(ensembles))
@@ -142,19 +149,19 @@ def reproduce_fig1(config: Fig1Config, run: Run) -> dict[str, Any]:
         truth = torus(data.beta, config.shape)
         exact_values = {"plaquette": truth.plaquette, "charge_squared": truth.charge_squared}
         couplings.append({"beta": float(data.beta), **measure(data).to_json(), "exact": exact_values})
-    return {"couplings": couplings, "claims": [verdict.to_json() for verdict in freezing_verdicts(ensembles)]}
+    verdicts = [*freezing_verdicts(ensembles), *variance_verdict(ensembles[0])]
+    return {"couplings": couplings, "claims": [verdict.to_json() for verdict in verdicts]}
 
 
-def freezing(config: Fig1Config, run: Run) -> list[xr.Dataset]:
-    """The ensembles of all couplings, in `run.workers` processes."""
-    tasks = [Ensemble(config=one, run=run) for one in config.ensembles()]
-    return map(ensemble, tasks, workers=run.workers, label="couplings")
+def sample_each(configs: Sequence[SampleConfig], run: Run) -> list[xr.Dataset]:
+    """The ensembles of all configurations, on the run's workers; no two may share coupling and shape."""
+    return run.map(ensemble, [Ensemble(config=one, run=run) for one in configs], label="ensembles")
 
 
 def ensemble(task: Ensemble) -> xr.Dataset:
     """One ensemble, from where an interrupted run left it."""
     config, run = task.config, task.run
-    state = f"checkpoints/beta-{config.beta:g}.nc"
+    state = f"checkpoints/{config.shape[0]}x{config.shape[1]}-beta-{config.beta:g}.nc"
     data = sample_chains(
         beta=config.beta,
         shape=config.shape,

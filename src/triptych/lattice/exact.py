@@ -26,7 +26,10 @@ from triptych.errors import ConfigError
 from triptych.lattice.theory import Shape, refuse_impossible
 
 Floats = NDArray[np.float64]
-RESOLUTION = 1e-14  # sectors rarer than this drown in rounding and are left out
+RESOLUTION = 1e-12  # sectors rarer than this are left out: rounding, at 1e-13, blurs them
+LARGEST_VOLUME = 1024**2  # a second, by characters
+LARGEST_BETA = 3e4  # half a gigabyte and three seconds on 2 x 2
+LARGEST_GRID = 2**25  # angles on the finest grid of the convolution: 256 MB each array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class Torus:
     ----------
     plaquette : <cos x_P>.
     charge_squared : <Q_Z^2>.
-    sectors : P(Q) for Q = 0, 1, 2, ...; P(-Q) = P(Q). Sectors with P(Q) below 1e-14 are left out.
+    sectors : P(Q) for Q = 0, 1, 2, ...; P(-Q) = P(Q). Sectors with P(Q) below 1e-12 are left out.
     """
 
     plaquette: float
@@ -49,13 +52,14 @@ def torus(beta: float, shape: Shape, *, route: Literal["characters", "convolutio
     """Exact plaquette, <Q_Z^2> and sector probabilities on a periodic T x L lattice.
 
     Rounding leaves an absolute error of about 1e-13 in the plaquette and in the sectors, and 1e-11 V^(1/2) in <Q_Z^2>, which
-    is therefore not resolved where it is smaller (large beta on a tiny lattice). Time and memory grow as V^(1/2) and beta^(1/2):
-    milliseconds up to 16 x 16, a tenth of a second for 64 x 64.
+    is therefore not resolved where it is smaller (large beta on a tiny lattice); sectors rarer than 1e-12 are left out.
+    The convolution is a check: beyond 64 x 64 its <Q_Z^2> is good to 1e-8 (relative) only. Time and memory grow as V^(1/2) and
+    beta^(1/2): milliseconds up to 16 x 16, a tenth of a second for 64 x 64, a second for 1024 x 1024.
 
     Raises
     ------
     ConfigError
-        If beta, the shape or the route cannot be.
+        If beta, the shape or the route cannot be; if there are more than 1024^2 sites, or beta exceeds 3e4.
 
     Examples
     --------
@@ -64,12 +68,33 @@ def torus(beta: float, shape: Shape, *, route: Literal["characters", "convolutio
     0.863530 0.482016 0.20348
     """
     refuse_impossible(beta, shape)
+    refuse_too_large(beta, shape)
     volume = shape[0] * shape[1]
     if route == "characters":
         return _by_characters(beta, volume)
     if route == "convolution":
         return _by_convolution(beta, volume)
     raise ConfigError("no such route to the exact values", got=route, expected="'characters' or 'convolution'")
+
+
+def refuse_too_large(beta: float, shape: Shape) -> None:
+    """Refuse what would take minutes or gigabytes: more than 1024^2 sites, or beta above 3e4.
+
+    Raises
+    ------
+    ConfigError
+        Naming the number that is too large.
+    """
+    volume = int(shape[0]) * int(shape[1])
+    if volume > LARGEST_VOLUME:
+        raise ConfigError(
+            "shape is too large for the exact values",
+            got=f"{shape[0]},{shape[1]}: {volume} sites",
+            expected=f"<= {LARGEST_VOLUME} sites",
+            fix="give a smaller lattice: already at 64,64 the plaquette and <Q^2> / V are those of infinite volume",
+        )
+    if beta > LARGEST_BETA:
+        raise ConfigError("beta is too large for the exact values", got=beta, expected=f"<= {LARGEST_BETA:g}")
 
 
 def _period(volume: int) -> int:
@@ -143,6 +168,12 @@ def _one_plaquette(beta: float, frequency: int) -> tuple[Floats, Floats]:
 
 def _by_convolution(beta: float, volume: int) -> Torus:
     period, coarsest = _period(volume), 32 * (1 + math.ceil(math.sqrt(beta)))
+    if period * coarsest * 2**5 > LARGEST_GRID:
+        raise ConfigError(
+            "beta and shape are too large for the convolution",
+            got=f"beta {beta:g}, {volume} sites",
+            fix="give route='characters', or a smaller lattice",
+        )
     table = [_on_grid(beta, volume, period, coarsest * 2**level) for level in range(6)]
     for order in (2, 3, 4, 5, 6):  # Richardson: even powers of the spacing, and odd ones from V - 1 on for even V
         table = [(2**order * fine - coarse) / (2**order - 1) for coarse, fine in pairwise(table)]

@@ -18,6 +18,7 @@ from triptych.runs import Cost
 from triptych.statistics import Estimate, autocorrelation, mean_over_chains
 
 NEEDED = ("plaquette", "charge", "real_charge", "acceptance", "delta_h")
+PRICE = ("steps", "force_evaluations", "seconds")
 SHORTEST_FOR_TAU = 8
 
 
@@ -71,7 +72,7 @@ def measure(data: xr.Dataset) -> Measurement:
     Raises
     ------
     DataError
-        If the Dataset is not an ensemble of at least two chains and two trajectories.
+        If the Dataset is not an ensemble of at least two chains and two trajectories, or lacks its price among the attributes.
 
     Examples
     --------
@@ -89,6 +90,13 @@ def measure(data: xr.Dataset) -> Measurement:
                 expected="dims chain >= 2 and trajectory >= 2",
                 fix="give the results.nc of a sample run",
             )
+    if missing := [name for name in PRICE if name not in data.attrs]:
+        raise DataError(
+            "the ensemble does not say what it took",
+            got=f"attributes without {', '.join(missing)}",
+            expected=f"the attributes {', '.join(PRICE)}",
+            fix="give the results.nc of a sample run, or keep the attributes (xarray.set_options(keep_attrs=True))",
+        )
     plaquette, charge, real_charge, acceptance, delta_h = (
         data[name].transpose("chain", "trajectory").to_numpy() for name in NEEDED
     )

@@ -114,37 +114,39 @@ def sample(
         "key": np.asarray(jax.random.key_data(key)).ravel().tolist(),
     }
     began = saved = time.monotonic()
-    keys, state = _begin(key, beta, chains=chains, shape=(int(shape[0]), int(shape[1])), start=start)
     total = thermalization + trajectories
     parts, done, spent = [], 0, 0.0
     if resume is not None:
         _refuse_other_question(resume, question, total)
-        state, parts = _state_of(resume), [resume]
-        done, spent = int(resume.attrs["trajectories_done"]), float(resume.attrs["seconds"])
+        parts, done, spent = [resume], int(resume.attrs["trajectories_done"]), float(resume.attrs["seconds"])
 
-    def so_far() -> xr.Dataset:
-        return _dataset(reached[1], reached[0], question, reached[2], spent + time.monotonic() - began)
+    def so_far(parts: list[xr.Dataset], state: hmc.State, done: int) -> xr.Dataset:
+        return _dataset(parts, state, question, done, spent + time.monotonic() - began)
 
-    reached = (state, parts, done)  # replaced in one step, so that an interrupt never finds half of a chunk
+    reached: tuple[list[xr.Dataset], hmc.State, int] | None = None  # replaced in one step: an interrupt finds no half of a chunk
     with progress.task(f"beta {beta:g}", total) as shown:
-        shown.advance(min(done, total))
         try:
+            keys, state = _begin(key, beta, chains=chains, shape=(int(shape[0]), int(shape[1])), start=start)
+            if resume is not None:
+                state = _state_of(resume)
+            reached = (parts, state, done)
+            shown.advance(min(done, total))
             while done < total:
                 length = min(CHUNK, (thermalization if done < thermalization else total) - done)
                 state, seen = _advance(state, keys, done + 1, beta, step_size, steps=steps, length=length)
                 if done >= thermalization:
                     parts = [*parts, _record(seen, first=done - thermalization + 1)]
                 done += length
-                reached = (state, parts, done)
+                reached = (parts, state, done)
                 shown.advance(length)
                 if checkpoint is not None and done < total and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-                    checkpoint(so_far())
+                    checkpoint(so_far(*reached))
                     saved = time.monotonic()
         except KeyboardInterrupt:
-            if checkpoint is not None:
-                checkpoint(so_far())
+            if checkpoint is not None and reached is not None:
+                checkpoint(so_far(*reached))
             raise
-    return so_far()
+    return so_far(*reached)
 
 
 def refuse_bad_settings(

@@ -6,19 +6,20 @@ In: the tour's few parameters. Out: the paper's Fig. 1 on a small lattice, and r
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
 
-from triptych.lattice.commands import Fig1Config, freezing
+from triptych.lattice.commands import Fig1Config, SampleConfig, sample_each
 from triptych.lattice.exact import torus
 from triptych.lattice.measure import measure
 from triptych.lattice.plots import plot_freezing
-from triptych.lattice.verdicts import freezing_verdicts
-from triptych.runs import Comparison, Cost, Run
+from triptych.lattice.verdicts import freezing_verdicts, variance_verdict
+from triptych.runs import Comparison, Cost, Run, subseed
 from triptych.statistics import Estimate
 
+SHAPE = (8, 8)
 THAWED = (2.0, 3.0, 4.0)
 FROZEN = 7.0
 FROZEN_NOTE = "this disagreement is the freezing: the chains started at Q = 0, stayed there, and their error cannot know it"
@@ -26,32 +27,51 @@ FROZEN_NOTE = "this disagreement is the freezing: the chains started at Q = 0, s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TourConfig:
-    """Charge freezing on a small lattice."""
+    """Charge freezing on a small lattice.
 
-    chains: int = field(default=64, metadata={"help": "independent chains at each coupling"})
-    trajectories: int = field(default=1000, metadata={"help": "recorded trajectories of each chain"})
-    seed: int = field(default=0, metadata={"help": "seed of all random numbers"})
+    Attributes
+    ----------
+    chains, trajectories : independent chains at each coupling, and how many trajectories of each are recorded.
+    many_chains : chains of the short ensemble on 4 x 4 at beta = 2 that tells the conventions of tau apart (eq. 3).
+    seed : seed of all random numbers.
+    """
+
+    chains: int = 64
+    trajectories: int = 1000
+    many_chains: int = 1024
+    seed: int = 0
+
+    def ensembles(self) -> list[SampleConfig]:
+        """The couplings of Fig. 1, and last the ensemble of many chains."""
+        fig1 = Fig1Config(shape=SHAPE, chains=self.chains, trajectories=self.trajectories, seed=self.seed)
+        many = SampleConfig(
+            beta=THAWED[0],
+            shape=(4, 4),
+            chains=self.many_chains,
+            trajectories=200,
+            thermalization=100,
+            seed=subseed(self.seed, "many chains"),
+        )
+        return [*fig1.ensembles(), many]
 
 
 def tour(config: TourConfig, run: Run) -> dict[str, Any]:
-    """Sample beta = 2 to 7 on 8 x 8 and set the averages beside the exact ones."""
-    ensembles = freezing(
-        Fig1Config(shape=(8, 8), chains=config.chains, trajectories=config.trajectories, seed=config.seed),
-        run,
-    )
+    """Sample beta = 2 to 7 and set the averages beside the exact ones."""
+    *ensembles, many = sample_each(config.ensembles(), run)
+    verdicts = [*freezing_verdicts(ensembles), *variance_verdict(many)]
     run.save_figure("freezing.png", plot_freezing(ensembles))
     rows = [row for data in ensembles for row in _compare(data)]
     return {
         "title": "Topology freezes in 2D U(1)",
         "story": (
-            f"{config.chains} HMC chains sampled an 8 x 8 lattice at each coupling beta = 2 to 7; their averages stand beside "
-            "the exact values on the same torus. "
+            f"{config.chains} HMC chains sampled an {SHAPE[0]} x {SHAPE[1]} lattice at each coupling beta = 2 to 7; "
+            "their averages stand beside the exact values on the same torus. "
             "The figure follows the integer topological charge of one chain at each coupling: it hops freely at beta = 2 and "
             "hardly ever at 7, where <Q^2> comes out wrong although the acceptance is high and <exp(-dH)> = 1."
         ),
         "figure": "freezing.png",
         "comparisons": [row.to_json() for row in rows],
-        "claims": [verdict.to_json() for verdict in freezing_verdicts(ensembles)],
+        "claims": [verdict.to_json() for verdict in verdicts],
     }
 
 
@@ -59,7 +79,7 @@ def _compare(data: xr.Dataset) -> list[Comparison]:
     """The rows of one coupling."""
     beta = float(data.beta)
     began = time.perf_counter()
-    truth = torus(beta, (8, 8))
+    truth = torus(beta, SHAPE)
     rival_price = Cost(seconds=time.perf_counter() - began)
     answer = measure(data)
 
