@@ -59,7 +59,7 @@ class Cost:
         return cls(seconds=data["seconds"], counts={key: int(count) for key, count in data.items() if key != "seconds"})
 
     def __str__(self) -> str:
-        counts = [f"{_compact(amount)} {name.replace('_', ' ')}" for name, amount in self.counts.items()]
+        counts = [f"{_compact(amount)} {name.replace('_', ' ')}" for name, amount in self.counts.items() if amount]
         return ", ".join([*counts, f"{self.seconds:.2g} s"])
 
 
