@@ -1,5 +1,6 @@
 """The command line as its users meet it: in processes of its own."""
 
+import importlib.util
 import json
 import os
 import re
@@ -205,6 +206,8 @@ def test_doctor_knows_this_machine_and_tests_each_panel(tmp_path):
     assert answer["ok"] is True
     assert {panel: check["ok"] for panel, check in answer["panels"].items()} == {"qec": True, "lattice": True, "halos": True}
     assert answer["extras"]["lattice"] == "present"
+    accelerated = importlib.util.find_spec("jax_plugins") is not None
+    assert (answer["extras"]["cuda"] == "present") == accelerated
     assert answer["cores"] == os.cpu_count()
     assert answer["devices"]
     assert answer["memory_gb"] > 0

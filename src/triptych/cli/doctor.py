@@ -42,7 +42,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         "cores": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "devices": devices(),
-        "versions": {name: version(name) for name in _requirements(None)},
+        "versions": {name: version(name) for name in _requirements("triptych", None)},
         "extras": _extras(),
         "panels": checks,
     }
@@ -68,21 +68,19 @@ def _check(panel: str) -> dict[str, Any]:
     return {"ok": ok, "detail": detail, "seconds": round(time.monotonic() - began, 2)}
 
 
-def _requirements(extra: str | None) -> list[str]:
-    """Names of the packages that an extra (None: the base) asks for, extras that it includes resolved."""
+def _requirements(package: str, extra: str | None) -> list[str]:
+    """Names of the packages that an extra (None: the base) of an installed package asks for, inner extras resolved."""
     names = []
-    for line in requires("triptych") or []:
+    for line in requires(package) or []:
         requirement, _, marker = line.partition(";")
         found = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
         if (found.group(1) if found else None) != extra:
             continue
-        name = re.match(r"[\w.-]+", requirement.strip())
-        included = re.search(r"triptych\[([\w,-]+)\]", requirement)
-        if included:
-            for inner in included.group(1).split(","):
-                names += _requirements(inner)
-        elif name:
-            names.append(name.group(0))
+        named = re.match(r"([\w.-]+)\s*(?:\[([\w,\s-]+)\])?", requirement.strip())
+        assert named is not None
+        names += [] if named.group(1) == package else [named.group(1)]
+        if named.group(2) and not _missing([named.group(1)]):
+            names += [name for inner in named.group(2).split(",") for name in _requirements(named.group(1), inner.strip())]
     return sorted(set(names))
 
 
@@ -92,10 +90,15 @@ def _extras() -> dict[str, str]:
 
 
 def _state(extra: str) -> str:
+    missing = _missing(_requirements("triptych", extra))
+    return f"missing {', '.join(missing)}" if missing else "present"
+
+
+def _missing(names: list[str]) -> list[str]:
     missing = []
-    for name in _requirements(extra):
+    for name in names:
         try:
             version(name)
         except PackageNotFoundError:
             missing.append(name)
-    return f"missing {', '.join(missing)}" if missing else "present"
+    return missing

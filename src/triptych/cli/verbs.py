@@ -86,6 +86,9 @@ def report(summary: dict[str, Any], *, as_json: bool, most: int = 12) -> None:
             continue
         if isinstance(value, list) and value and isinstance(value[0], dict):
             console.print(_table(value, title=f"{key} ({len(value)})", most=most))
+        elif isinstance(value, dict) and value and all(isinstance(item, dict) and "kind" not in item for item in value.values()):
+            for name, item in value.items():
+                console.print(f"{key}, {name}: {escape(_text(item))}", highlight=False, soft_wrap=True)
         else:
             console.print(f"{key}: {escape(_text(value))}", highlight=False, soft_wrap=True)
     if "comparisons" in summary:
