@@ -104,7 +104,8 @@ def _parameter(leaf: Option) -> inspect.Parameter:
     name = "--" + leaf.key.replace("_", "-")
     about = Parameter(
         name=name,
-        help=f"{leaf.help} ({describe_type(leaf.type)}){default}".lstrip(),
+        help=f"{leaf.help}{default}".lstrip(),
+        metavar=describe_type(leaf.type),
         show_default=False,
         allow_leading_hyphen=True,
     )
