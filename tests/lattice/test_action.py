@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.oracles import lattice as oracle
+from triptych.errors import ConfigError
 from triptych.lattice import action as u1
 
 BETA = 2.7
@@ -103,3 +104,8 @@ def test_tunnelling_counts_hops():
 def test_lattice_sum(shape):
     values = np.random.default_rng(4).normal(size=(*shape, 3))
     np.testing.assert_allclose(lattice_sum(jnp.asarray(values)), values.sum(axis=(0, 1)), atol=1e-13)
+
+
+def test_links_in_the_order_of_an_ensemble_are_refused():
+    with pytest.raises(ConfigError, match="order"):
+        u1.charge(jnp.zeros((5, 2, 4, 4)))

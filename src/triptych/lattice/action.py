@@ -19,6 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from triptych.errors import ConfigError
+
 Scalar = float | jax.Array
 Charges = TypeVar("Charges", jax.Array, np.ndarray)
 
@@ -45,7 +47,20 @@ def sine(angles: jax.Array) -> jax.Array:
 
 
 def plaquette_angles(links: jax.Array) -> jax.Array:
-    """x_P = x_0(n) + x_1(n + e_0) - x_0(n + e_1) - x_1(n), the angle around each plaquette (below eq. 4), not wrapped."""
+    """x_P = x_0(n) + x_1(n + e_0) - x_0(n + e_1) - x_1(n), the angle around each plaquette (below eq. 4), not wrapped.
+
+    Raises
+    ------
+    ConfigError
+        If the first axis is not the direction, as in an ensemble's [chain, mu, t, x].
+    """
+    if links.ndim < 3 or links.shape[0] != 2:
+        raise ConfigError(
+            "these are no links in the kernels' order",
+            got=f"shape {links.shape}",
+            expected="[mu = 2, t, x, ...]",
+            fix="move the chains last",
+        )
     along_t, along_x = links[0], links[1]
     return along_t + jnp.roll(along_x, -1, axis=0) - jnp.roll(along_t, -1, axis=1) - along_x
 
