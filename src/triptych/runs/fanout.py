@@ -125,7 +125,7 @@ def _on_dask(function: Callable[[T], R], todo: list[T], address: str, workers: i
             cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
             address = stack.enter_context(cluster).scheduler_address
         try:
-            client = stack.enter_context(distributed.Client(address, set_as_default=False))
+            client = stack.enter_context(distributed.Client(address, timeout=10, set_as_default=False))
         except (OSError, ValueError) as error:
             raise ConfigError("the Dask scheduler does not answer", got=f"{address}: {error}", fix="check --dask") from None
         futures = {client.submit(function, task, pure=False): index for index, task in enumerate(todo)}
