@@ -68,6 +68,12 @@ def test_the_same_question_is_answered_once():
     assert len(calls) == 2
 
 
+def test_runs_may_lie_below_another_root(tmp_path):
+    run = execute("test-count", Count(to=1), count, root=tmp_path / "elsewhere")
+    assert run.path.parent == tmp_path / "elsewhere" / "test-count"
+    assert execute("test-count", Count(to=1), count, root=tmp_path / "elsewhere").path == run.path
+
+
 def test_an_interrupted_run_resumes_where_it_was():
     with pytest.raises(KeyboardInterrupt):
         execute("test-count", Count(), count)

@@ -37,8 +37,8 @@ beside an exact or independent one. <em>Pull</em>: (answer &minus; truth) in com
 <p>Every claim, number, table row and figure of the three papers, with the command that re-runs it. A verdict comes from
 a run.</p>
 {claims}</section>
-<footer><p>Triptych {version}. Each section is a run directory beside this file, with its configuration, versions, data and
-figures: <code>triptych show DIR</code>.</p></footer>
+<footer><p>Triptych {version}. Each section is a run directory below this file's folder, with its
+configuration, versions, data and figures: <code>triptych show DIR</code>.</p></footer>
 </body></html>
 """
 

@@ -18,7 +18,7 @@ from triptych.runs import open_run
 def show(run: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Show what a run directory holds.
 
-    Example: triptych show runs/tour/lattice
+    Example: triptych show runs/lattice-sample/2026-11-20-1a2b3c4d
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 import triptych
 from triptych.cli.report import write_report
-from triptych.cli.verbs import report
+from triptych.cli.verbs import report, warn_of_other_code
 from triptych.errors import MissingExtraError
 from triptych.runs import Run, execute, progress
 
@@ -44,7 +44,9 @@ def tour(*, json: Annotated[bool, Parameter(negative="")] = False, out: Path = P
             continue
         stage = importlib.import_module(f"triptych.{panel}.tour")
         with nullcontext() if json else progress.showing():
-            runs[panel] = execute(f"tour-{panel}", stage.TourConfig(), stage.tour, out=out / panel, workers=workers)
+            runs[panel] = execute(f"tour-{panel}", stage.TourConfig(), stage.tour, root=out, workers=workers)
+    for run in runs.values():
+        warn_of_other_code(run)
     page = write_report(out / "report.html", runs, missing, known=out)
     answer: dict[str, Any] = {"report": str(page), "panels": {panel: run.summary for panel, run in runs.items()}}
     if json:

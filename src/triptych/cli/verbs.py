@@ -57,7 +57,7 @@ def add_verb(app: App, verb: str, config: type[Any], work: Callable[[Any, Run], 
         settings = load(config, common["config"], {key: text for key, text in texts.items() if text is not None})
         with nullcontext() if common["json"] else progress.showing():
             run = execute(verb, settings, work, out=common["out"], workers=common["workers"], dask=common["dask"])
-        _warn_of_other_code(run)
+        warn_of_other_code(run)
         report(run.summary, as_json=common["json"])
         if not common["json"]:
             print(f"run: {run.path}", file=sys.stderr)
@@ -68,7 +68,7 @@ def add_verb(app: App, verb: str, config: type[Any], work: Callable[[Any, Run], 
     app.command(command, name=verb.rpartition("-")[2])
 
 
-def _warn_of_other_code(run: Run) -> None:
+def warn_of_other_code(run: Run) -> None:
     """Say so where a finished run comes from another state of the source than the one that runs now."""
     then, now = run.manifest["git"], git_state()
     if then != now:

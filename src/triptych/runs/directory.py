@@ -121,7 +121,16 @@ class Run:
 Work = Callable[[Any, Run], dict[str, Any]]
 
 
-def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, workers: int = 1, dask: str | None = None) -> Run:
+def execute(
+    verb: str,
+    config: Any,
+    work: Work,
+    *,
+    out: Path | None = None,
+    root: Path = RUNS,
+    workers: int = 1,
+    dask: str | None = None,
+) -> Run:
     """Answer a question once.
 
     Looks for a run of the same strong id. If it has finished, it is returned as it is; otherwise `work(config, run)` is called
@@ -132,7 +141,8 @@ def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, work
     verb : such as ``"lattice-sample"``; names the folder and enters the id.
     config : the configuration; where it has a method ``inputs() -> list[Path]``, the digests of these files enter the id.
     work : the calculation. It may keep its state with `run.save`, `run.log` and find it again when it is called a second time.
-    out : the run directory itself, instead of one below ``runs/<verb>/``.
+    out : the run directory itself, instead of one below ``<root>/<verb>/``.
+    root : folder of all runs.
     workers, dask : as in :func:`triptych.runs.map`, for the parts of the work that fan out.
 
     Raises
@@ -147,7 +157,7 @@ def execute(verb: str, config: Any, work: Work, *, out: Path | None = None, work
     inputs = digest_files(config.inputs()) if hasattr(config, "inputs") else {}
     identity = strong_id(verb, config, inputs)
     try:
-        path = _claim(verb, identity, out)
+        path = _claim(verb, identity, out, root)
     except OSError as error:
         raise DataError(
             "the run directory cannot be made", got=f"{error.filename}: {error.strerror}", fix="give another --out"
@@ -232,7 +242,7 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
-def _claim(verb: str, identity: str, out: Path | None) -> Path:
+def _claim(verb: str, identity: str, out: Path | None, root: Path) -> Path:
     """The directory of this id: the given one, an existing one, or a new one."""
     if out is not None:
         if (out / "manifest.json").exists():
@@ -248,7 +258,7 @@ def _claim(verb: str, identity: str, out: Path | None) -> Path:
             raise ConfigError("--out is neither empty nor a run directory", got=out, fix="give a new or empty folder")
         path = out
     else:
-        folder = RUNS / verb
+        folder = root / verb
         folder.mkdir(parents=True, exist_ok=True)
         same = [item for item in sorted(folder.glob(f"*-{identity[:8]}")) if item.is_dir()]
         path = same[0] if same else folder / f"{datetime.now(UTC).date().isoformat()}-{identity[:8]}"
