@@ -150,7 +150,7 @@ def test_json_mode_prints_one_object_and_the_second_call_finds_the_run(tmp_path)
 
 
 SAMPLE = ["lattice", "sample", "--beta", "2", "--shape", "4,4", "--chains", "8", "--trajectories", "20000", "--json"]
-MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "600000", "--json"]
+MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "1200000", "--json"]
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_an_interrupted_run_resumes_with_the_identical_result(tmp_path, uninterr
         deadline = time.monotonic() + 120
         while not (broken / begun).exists() and running.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(1.0)
+        time.sleep(0.3)
         running.send_signal(stop)
         out, err = running.communicate()
     assert running.returncode == 130, err

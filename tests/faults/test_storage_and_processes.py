@@ -40,17 +40,18 @@ def test_sigkill_in_the_middle(verb, tmp_path, seen):
 
 
 def test_two_processes_on_one_run_directory(tmp_path, seen):
-    whole = answer(triptych(*SAMPLE, "--out", tmp_path / "whole", cwd=tmp_path))
+    long = [word if word != "20000" else "50000" for word in SAMPLE]  # the second starts while the first is at work
+    whole = answer(triptych(*long, "--out", tmp_path / "whole", cwd=tmp_path))
     shared = tmp_path / "shared"
     with subprocess.Popen(
-        [*TRIPTYCH, *SAMPLE, "--out", str(shared)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*TRIPTYCH, *long, "--out", str(shared)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as first:
         while not (shared / "manifest.json").exists() and first.poll() is None:
             time.sleep(0.005)
-        message = refusal(triptych(*SAMPLE, "--out", shared, cwd=tmp_path), 2)
+        message = refusal(triptych(*long, "--out", shared, cwd=tmp_path), 2)
         _, err = first.communicate()
     assert first.returncode == 0, err
-    assert answer(triptych(*SAMPLE, "--out", shared, cwd=tmp_path)) == whole
+    assert answer(triptych(*long, "--out", shared, cwd=tmp_path)) == whole
     assert "another process" in message
     seen("two processes on one run directory", "triptych lattice sample", f"the second stops: {message}; the first goes on", 2)
 
