@@ -7,6 +7,7 @@ more at the next sign of progress.
 from __future__ import annotations
 
 import signal
+import sys
 from types import FrameType
 
 _asked = False
@@ -28,6 +29,12 @@ def install(*, once: bool = False) -> None:
         _asked = True
         raise KeyboardInterrupt
 
+    def keep_quiet(lost: sys.UnraisableHookArgs) -> None:
+        """An interrupt that a callback swallowed is raised again by :func:`check`; its traceback would tell users nothing."""
+        if not (_asked and isinstance(lost.exc_value, KeyboardInterrupt)):
+            sys.__unraisablehook__(lost)
+
+    sys.unraisablehook = keep_quiet
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask)
 
