@@ -1,8 +1,9 @@
 """Independent answers for the qec panel.
 
-In: programs of the panel's instruction set. Out: exact distributions by listing every combination of faults one by one, or by
-Walsh-Hadamard transform; Stim circuits, fault counts, and a closed formula. No map of states, no threshold, no packed string: in
-the lists a world is a weight and one error; in the transform no error moves, since the walk goes from the end to the beginning.
+In: programs of the panel's instruction set. Out: exact distributions by listing every combination of faults one by one (a finite
+supply of blocks attempt by attempt), or by Walsh-Hadamard transform; Stim circuits, fault counts, and a closed formula. No map of
+states, no threshold, no packed string: in the lists a world is a weight and one error; in the transform no error moves, since the
+walk goes from the end to the beginning.
 """
 
 from __future__ import annotations
@@ -19,58 +20,116 @@ from numpy.typing import NDArray
 
 from triptych.qec import program as do
 
-World = tuple[float, dict[int, tuple[int, int]]]  # weight; qubit -> (x, z)
+Errors = dict[int, tuple[int, int]]  # qubit -> (x, z)
+World = tuple[float, Errors | None]  # weight; the errors, or None where the program has ended in a crash
+Crash = Callable[[int, int], bool]
 PAULIS = ((0, 0), (1, 0), (0, 1), (1, 1))
 Place = tuple[int, int]  # qubit; 0 for its X part (or its bit, once measured), 1 for its Z part
 PARITIES = (*(tuple(q for q in range(7) if q + 1 >> i & 1) for i in range(3)), tuple(range(7)))
 """What tells 7-bit errors apart modulo stabilizers: the syndrome (that of qubit q is q + 1), and the parity of the weight."""
 
 
-def worlds(steps: tuple[do.Instruction, ...], offset: int = 0, start: World = (1.0, {})) -> list[World]:
-    """All combinations of faults, none of them joined, that pass every check (weights not renormalised)."""
+def worlds(
+    steps: tuple[do.Instruction, ...], offset: int = 0, start: World = (1.0, {}), crash: Crash | None = None
+) -> list[World]:
+    """All combinations of faults, none of them joined, that pass every check (weights not renormalised).
+
+    With a criterion, a world ends where a Tally finds a block lost.
+    """
     alive = [start]
     for step in steps:
-        alive = [after for weight, errors in alive for after in _after(step, offset, weight, errors)]
+        alive = [after for weight, errors in alive for after in _after(step, offset, weight, errors, crash)]
     return alive
 
 
-def _after(step: do.Instruction, offset: int, weight: float, errors: dict[int, tuple[int, int]]) -> Iterator[World]:
-    def faults(rate: float, *qubits: int) -> Iterator[World]:
-        choices = 4 ** len(qubits) - 1
-        for paulis in product(PAULIS, repeat=len(qubits)):
+def _after(step: do.Instruction, offset: int, weight: float, errors: Errors | None, crash: Crash | None) -> Iterator[World]:
+    if errors is None:  # what comes after the end must pass the later checks like every other world
+        endless = isinstance(step, do.Verify) and step.supply is None
+        yield (weight * sum(p for p, made in worlds(step.body) if _passes(made, step.checks)) if endless else weight), None
+    elif isinstance(step, do.Depolarize1 | do.Depolarize2 | do.PauliChannel | do.Flip):
+        for p, fault in _faults(step):
             hit = dict(errors)
-            for q, (x, z) in zip(qubits, paulis, strict=True):
-                hit[q] = (hit[q][0] ^ x, hit[q][1] ^ z)
-            yield weight * (rate / choices if any(map(any, paulis)) else 1 - rate), hit
-
-    new = dict(errors)
-    if isinstance(step, do.Depolarize1):
-        yield from faults(step.rate, step.qubit + offset)
-    elif isinstance(step, do.Depolarize2):
-        yield from faults(step.rate, step.first + offset, step.second + offset)
-    elif isinstance(step, do.Flip):
-        yield weight * (1 - step.rate), new
-        yield weight * step.rate, new | {step.bit + offset: (1 - errors[step.bit + offset][0], 0)}
+            for q, (x, z) in fault.items():
+                hit[q + offset] = (hit[q + offset][0] ^ x, hit[q + offset][1] ^ z)
+            yield weight * p, hit
     elif isinstance(step, do.Verify):
-        for one in worlds(step.body, step.first, (weight, errors)):
-            if not any(one[1][step.first + check][0] for check in step.checks):
-                yield one
+        yield from _tried(step, 1, weight, errors)
+    elif isinstance(step, do.Custom):
+        x, z = _parts(errors, step.qubits)
+        for (new_x, new_z), p in step.change(x, z).items():
+            yield weight * p, errors | {q: (new_x >> i & 1, new_z >> i & 1) for i, q in enumerate(step.qubits)}
+    elif isinstance(step, do.Tally):
+        yield weight, None if crash is not None and _lost(errors, step.blocks, crash) else errors
     else:
+        new = dict(errors)
         _step(step, offset, new)
         yield weight, new
 
 
-def _step(step: do.Instruction, offset: int, e: dict[int, tuple[int, int]]) -> None:
+def _faults(step: do.Event) -> Iterator[tuple[float, Errors]]:
+    """What an error event may do, and nothing."""
+    if isinstance(step, do.PauliChannel):
+        yield 1 - sum(p for _, p in step.errors), {}
+        for word, p in step.errors:
+            yield p, {q: (int(letter in "XY"), int(letter in "YZ")) for q, letter in zip(step.qubits, word, strict=True)}
+    elif isinstance(step, do.Flip):
+        yield 1 - step.rate, {}
+        yield step.rate, {step.bit: (1, 0)}
+    else:
+        qubits = (step.qubit,) if isinstance(step, do.Depolarize1) else (step.first, step.second)
+        for paulis in product(PAULIS, repeat=len(qubits)):
+            share = step.rate / (4 ** len(qubits) - 1)
+            yield (share if any(map(any, paulis)) else 1 - step.rate), dict(zip(qubits, paulis, strict=True))
+
+
+def _tried(step: do.Verify, attempt: int, weight: float, errors: Errors) -> Iterator[World]:
+    """Every block that the attempt may make; a rejected one is followed by the next attempt, or by what is done in the end."""
+    for p, made in worlds(step.body):
+        assert made is not None
+        block = {q + step.first: error for q, error in made.items()}
+        marker = {step.first + step.checks[0]: (0, 0)} if step.supply is not None and step.otherwise == "skip" else {}
+        if _passes(made, step.checks):
+            yield weight * p, errors | block | marker
+        elif step.supply is not None and attempt < step.supply:
+            yield from _tried(step, attempt + 1, weight * p, errors)
+        elif step.supply is not None and step.otherwise == "abort":
+            yield weight * p, None
+        elif step.supply is not None and step.otherwise == "skip":
+            yield weight * p, errors | dict.fromkeys(block, (0, 0)) | dict.fromkeys(marker, (1, 0))
+        elif step.supply is not None:
+            yield weight * p, errors | block
+
+
+def _passes(made: Errors | None, checks: tuple[int, ...]) -> bool:
+    return made is not None and not any(made[check][0] for check in checks)
+
+
+def _parts(errors: Errors, qubits: tuple[int, ...]) -> tuple[int, int]:
+    """The packed X part and Z part of an error on these qubits."""
+    return sum(errors[q][0] * 2**i for i, q in enumerate(qubits)), sum(errors[q][1] * 2**i for i, q in enumerate(qubits))
+
+
+def _lost(errors: Errors, blocks: tuple[tuple[int, ...], ...], crash: Crash) -> bool:
+    return any(crash(*_parts(errors, block)) for block in blocks)
+
+
+def _step(step: do.Instruction, offset: int, e: Errors) -> None:
     if isinstance(step, do.Prepare):
         e[step.qubit + offset] = (0, 0)
     elif isinstance(step, do.H):
         e[step.qubit + offset] = e[step.qubit + offset][::-1]
+    elif isinstance(step, do.S):
+        x, z = e[step.qubit + offset]
+        e[step.qubit + offset] = (x, (x + z) % 2)
     elif isinstance(step, do.CX):
         (cx, cz), (tx, tz) = e[step.control + offset], e[step.target + offset]
         e[step.control + offset], e[step.target + offset] = (cx, (cz + tz) % 2), ((tx + cx) % 2, tz)
     elif isinstance(step, do.CZ):
         (ax, az), (bx, bz) = e[step.first + offset], e[step.second + offset]
         e[step.first + offset], e[step.second + offset] = (ax, (az + bx) % 2), (bx, (bz + ax) % 2)
+    elif isinstance(step, do.Swap):
+        a, b = step.first + offset, step.second + offset
+        e[a], e[b] = e[b], e[a]
     elif isinstance(step, do.Measure):
         e[step.qubit + offset] = (e[step.qubit + offset][0 if step.basis == "Z" else 1], 0)
     elif isinstance(step, do.Syndrome):
@@ -78,24 +137,23 @@ def _step(step: do.Instruction, offset: int, e: dict[int, tuple[int, int]]) -> N
         for bit, parity in zip(step.bits, parities, strict=False):
             e[bit] = (parity, 0)
     elif isinstance(step, do.Correct):
+        present = [not (step.absent and e[step.absent[i]][0]) for i in range(len(step.syndromes))]
         values = [sum(e[bit][0] * 2**i for i, bit in enumerate(bits)) for bits in step.syndromes]
-        for value in set(values):
-            if values.count(value) > len(values) / 2:
+        votes = [value for value, votes in zip(values, present, strict=True) if votes]
+        for value in set(votes):
+            if votes.count(value) > len(votes) / 2:
                 for q in step.table[value]:
                     x, z = e[q]
                     e[q] = (1 - x, z) if step.pauli == "X" else (x, 1 - z)
 
 
-def crash_rate(program: do.Program, crash: Callable[[int, int], bool]) -> float:
-    """The exact crash rate, given that every verification is passed."""
+def crash_rate(program: do.Program, crash: Crash, *, at_any_time: bool = False) -> float:
+    """The exact crash rate, given that every verification without limit is passed; at any time, or in the end."""
     total = failing = 0.0
-    for weight, errors in worlds(program.instructions):
+    for weight, errors in worlds(program.instructions, crash=crash if at_any_time else None):
         total += weight
-        for block in program.blocks:
-            x, z = (sum(errors[q][part] * 2**i for i, q in enumerate(block)) for part in (0, 1))
-            if crash(x, z):
-                failing += weight
-                break
+        if errors is None or _lost(errors, program.blocks, crash):
+            failing += weight
     return failing / total
 
 
@@ -149,6 +207,13 @@ def distribution(
                 depolarized(rate, a, b)
             case do.Flip(bit=q, rate=rate):
                 struck([[(q, 0)]], [1.0, 1 - 2 * rate])
+            case do.PauliChannel(qubits=qubits, errors=listed):
+                table = dict(listed)
+                pauli = ["I", "X", "Z", "Y"]  # bit 0 is the X part, bit 1 the Z part
+                strings = ["".join(pauli[i >> 2 * k & 3] for k in range(len(qubits))) for i in range(4 ** len(qubits))]
+                source = np.array([table.get(string, 0.0) for string in strings])
+                source[0] = 1 - source.sum()
+                struck([[(q, part)] for q in qubits for part in (0, 1)], walsh(source))
             case do.Verify(first=first):
                 kept, _, passed = verified(step)
                 struck([[(first + q, part)] for part in (0, 1) for q in kept], walsh(passed))
@@ -162,6 +227,11 @@ def distribution(
                 flips[b, 0] ^= flips[a, 1]
             case do.H(qubit=q):
                 flips[q, 0], flips[q, 1] = flips[q, 1], flips[q, 0]
+            case do.S(qubit=q):
+                flips[q, 0] ^= flips[q, 1]
+            case do.Swap(first=a, second=b):
+                for part in (0, 1):
+                    flips[a, part], flips[b, part] = flips[b, part], flips[a, part]
             case do.Measure(qubit=q, basis=basis):
                 flips[q, 0], flips[q, 1] = (flips[q, 0], 0) if basis == "Z" else (0, flips[q, 0])
             case do.Syndrome(bits=bits, checks=checks):
@@ -262,8 +332,10 @@ def stim_circuit(steps: tuple[do.Instruction, ...]) -> stim.Circuit:
     for step in steps:
         if isinstance(step, do.Prepare):
             circuit.append("R" if step.basis == "Z" else "RX", [step.qubit])
-        elif isinstance(step, do.H):
-            circuit.append("H", [step.qubit])
+        elif isinstance(step, do.H | do.S | do.X | do.Y | do.Z):
+            circuit.append(type(step).__name__, [step.qubit])
+        elif isinstance(step, do.Swap):
+            circuit.append("SWAP", [step.first, step.second])
         elif isinstance(step, do.CX):
             circuit.append("CX", [step.control, step.target])
         elif isinstance(step, do.CZ):

@@ -9,20 +9,29 @@ from triptych.qec import Program
 from triptych.qec.program import (
     CX,
     Correct,
+    Custom,
     Depolarize1,
     Depolarize2,
+    Event,
     Flip,
     H,
     Instruction,
     Measure,
     Merge,
+    PauliChannel,
     Prepare,
+    S,
     Split,
+    Swap,
     Syndrome,
+    Tally,
     Verify,
+    X,
+    outcomes,
 )
 
 BIT = (Prepare(qubit=0), Measure(qubit=0))
+OTHER_BIT = (Prepare(qubit=1), Measure(qubit=1))
 TWO = (Prepare(qubit=0), Prepare(qubit=1))
 
 
@@ -63,6 +72,32 @@ TWO = (Prepare(qubit=0), Prepare(qubit=1))
         ((*TWO, Merge(qubits=())), "one qubit or more"),
         ((*TWO, Split(qubits=(0, 0))), "none twice"),
         (("CX 0 1",), "an instruction"),
+        ((*BIT, S(qubit=0)), "measured already"),
+        ((X(qubit=0),), "not prepared"),
+        ((*TWO, Swap(first=0, second=0)), "two different qubits"),
+        ((*BIT, Prepare(qubit=1), Swap(first=0, second=1)), "measured already"),
+        ((Prepare(qubit=0), PauliChannel(qubits=(0,), errors=(("X", 0.7), ("Z", 0.7)))), "0 <= rate <= 1"),
+        ((Prepare(qubit=0), PauliChannel(qubits=(0,), errors=(("X", -0.1), ("Z", 0.7)))), "one letter of IXYZ"),
+        ((Prepare(qubit=0), PauliChannel(qubits=(0,), errors=(("X", float("nan")),))), "0 <= rate <= 1"),
+        ((Prepare(qubit=0), PauliChannel(qubits=(0,), errors=(("XZ", 0.1),))), "one letter of IXYZ"),
+        ((Prepare(qubit=0), PauliChannel(qubits=(0,), errors=(("x", 0.1),))), "one letter of IXYZ"),
+        ((Prepare(qubit=0), PauliChannel(qubits=(0,), errors=(("I", 0.1),))), "one letter of IXYZ"),
+        ((Prepare(qubit=0), PauliChannel(qubits=(0,), errors=(("X", 0.1), ("X", 0.1)))), "one letter of IXYZ"),
+        ((*TWO, PauliChannel(qubits=(0, 0), errors=(("XX", 0.1),))), "different qubits"),
+        ((*BIT, PauliChannel(qubits=(0,), errors=(("X", 0.1),))), "measured already"),
+        ((Verify(body=BIT, checks=(0,), supply=0),), "supply >= 1"),
+        ((Verify(body=BIT, checks=(0,), supply=2, otherwise="stop"),), "abort, skip or use"),  # type: ignore[arg-type]
+        ((Verify(body=BIT, checks=(0,), supply=2), Flip(bit=0, rate=0.1)), "not prepared"),
+        ((Verify(body=(*BIT, *OTHER_BIT), checks=(0, 1), supply=2, otherwise="skip"), Flip(bit=1, rate=0.1)), "not prepared"),
+        ((Verify(body=BIT, checks=(0,), otherwise="skip"), Flip(bit=0, rate=0.1)), "not prepared"),
+        ((Verify(body=(Custom(qubits=(0,), change=dict), *BIT), checks=(0,)),), "only gates"),
+        ((*BIT, Correct(syndromes=((0,),), table=((), ()), pauli="X", absent=(0, 0))), "a marker bit for each"),
+        ((*BIT, Prepare(qubit=1), Correct(syndromes=((0,),), table=((), ()), pauli="X", absent=(1,))), "not measured"),
+        ((*TWO, Custom(qubits=(0, 0), change=dict)), "none twice"),
+        ((Custom(qubits=(0,), change=dict),), "not prepared"),
+        ((*TWO, Tally(blocks=())), "blocks of different qubits"),
+        ((*TWO, Tally(blocks=((0, 0),))), "blocks of different qubits"),
+        ((*TWO, Tally(blocks=((0, 2),))), "not prepared"),
     ],
 )
 def test_impossible_programs_are_refused(steps: tuple[Instruction, ...], reason: str) -> None:
@@ -88,3 +123,25 @@ def test_programs_are_values() -> None:
 
 def test_a_measured_qubit_can_be_prepared_again() -> None:
     assert Program(instructions=(*BIT, Prepare(qubit=0), H(qubit=0)), blocks=((0,),)).physical_qubits == 2
+
+
+def test_the_marker_of_a_skipped_block_stays() -> None:
+    verified = Verify(body=(*BIT, *OTHER_BIT), checks=(1, 0), first=4, supply=3, otherwise="skip")
+    assert verified.released == (4,)
+    Program(instructions=(verified, Flip(bit=5, rate=0.1)), blocks=((5,),))
+
+
+@pytest.mark.parametrize(
+    ("event", "count"),
+    [
+        (Depolarize1(qubit=4, rate=0.3), 3),
+        (Depolarize2(first=4, second=2, rate=0.3), 15),
+        (PauliChannel(qubits=(4, 2, 7), errors=(("XIZ", 0.1), ("YYY", 0.2))), 2),
+        (Flip(bit=4, rate=0.3), 1),
+    ],
+)
+def test_the_errors_of_an_event_have_its_rate(event: Event, count: int) -> None:
+    qubits, errors = outcomes(event)
+    assert qubits[0] == 4 and len({pauli for pauli, _ in errors}) == len(errors) == count
+    assert all(len(pauli) == len(qubits) and set(pauli) != {"I"} for pauli, _ in errors)
+    assert sum(p for _, p in errors) == pytest.approx(event.rate) == pytest.approx(0.3)

@@ -53,7 +53,7 @@ def reproduce_fig1(config: Fig1Config, run: Run) -> dict[str, Any]:  # noqa: ARG
         frozenset(range(3)),
         {packed("III"): 1 - config.single - config.double, packed("IIX"): config.single, packed("IXX"): config.double},
     )
-    new = branch(old, (packed("IIX"), packed("IIY"), packed("IIZ")), 0.3, threshold=0.1)
+    new = branch(old, [(packed(error), 0.1) for error in ("IIX", "IIY", "IIZ")], threshold=0.1)
     after = named(new)
     expected = {"III", "IIX", "IIY", "IIZ", "IXX"}
     holds = set(after) == expected and after["IXX"] == config.double

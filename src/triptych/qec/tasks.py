@@ -6,11 +6,14 @@ probability tree.
 A Pauli string is one Python int: bit 2q is the X part and bit 2q + 1 the Z part of qubit q (program numbers). Joining two strings
 is ``|``, adding an error ``^``, removing qubits ``&``.
 
-The ledger of a set bounds d = sup over events E of abs(true(E) - computed(E)). It is rigorous for three reasons. (1) Gates,
-measurements, corrections and splits are Markov maps, and the same Markov map applied to both sides cannot raise d. (2) Each
-approximation adds what it can move: a state of probability p left unbranched by an event of rate f adds f p, a merged state
-that is dropped or moved adds p. (3) The product of two sets adds their ledgers, since abs(m x n - m' x n')(E) <= d_m n(all) +
-m'(all) d_n and neither side has a mass above 1 (but for rounding). Conditioning is not linear; :func:`accept` derives its factor.
+The ledger of a set bounds d = sup over events E of abs(true(E) - computed(E)); that the program has crashed is an outcome like
+any string. The bound is rigorous for four reasons. (1) Gates, measurements, corrections, splits, custom tasks and tallies are
+Markov maps (what has crashed stays so), and the same Markov map applied to both sides cannot raise d. (2) Each approximation adds
+what it can move: a state of probability p left unbranched by an event of rate f adds f p, a merged state that is dropped or moved
+adds p. What is dropped counts as an outcome "lost", which truly never happens: both sides then have mass 1, the deviations of all
+outcomes sum to 0, and the largest is that of all outcomes with too little computed, which d covers. (3) The product of two sets,
+which has crashed where either has, adds their ledgers: abs(m x n - m' x n')(E) <= d_m n(all) + m'(all) d_n. (4) Repeated attempts
+are a Markov map of the product of their blocks; :func:`attempt` derives its factor.
 Neither way of merging is a bound by itself, because unbranched states hide noise in both. Rounding is covered too: each pass over
 a map adds (additions into one state + 4) * 2^-52, twice the worst relative error of that many operations in double precision.
 """
@@ -20,13 +23,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from triptych.errors import ConfigError
 from triptych.qec.criteria import Criterion
-from triptych.qec.program import CX, CZ, Correct, H, Measure
+from triptych.qec.program import CX, CZ, Correct, Custom, H, Measure, S, Swap, Verify
 
 ErrorMap = dict[int, float]
 MergeRule = Literal["preservation", "lossy"]
@@ -35,42 +38,46 @@ MergeRule = Literal["preservation", "lossy"]
 class QubitSet(NamedTuple):
     """Qubits whose errors are followed jointly.
 
-    qubits : the members; states : packed Pauli string -> probability; ledger : bound on the deviation of any event's probability.
+    qubits : the members; states : packed Pauli string -> probability; ledger : bound on the deviation of any event's probability;
+    crashed : probability that the program has ended before, which `states` leave out; mortal : whether anything could end it, so
+    that `crashed` and its ledger count for the program even after the qubits are forgotten.
     """
 
     qubits: frozenset[int]
     states: ErrorMap
     ledger: float = 0.0
+    crashed: float = 0.0
+    mortal: bool = False
 
 
 ROUNDING = 2.0**-52
 
 
-def branch(old: QubitSet, errors: tuple[int, ...], rate: float, *, threshold: float) -> QubitSet:
-    """An error event (Sec. II.D): with probability `rate` one of `errors` (packed strings, equally likely) strikes.
+def branch(old: QubitSet, errors: Sequence[tuple[int, float]], *, threshold: float) -> QubitSet:
+    """An error event (Sec. II.D): each of the `errors` (packed string, probability) strikes, or none of them.
 
     States below `threshold` are copied as they are. Cost: (1 + len(errors)) per state.
 
     Examples
     --------
-    >>> branch(QubitSet(frozenset({0}), {0: 0.75, 1: 0.25}), (1,), 0.5, threshold=0.5).states
+    >>> branch(QubitSet(frozenset({0}), {0: 0.75, 1: 0.25}), [(1, 0.5)], threshold=0.5).states
     {0: 0.375, 1: 0.625}
     """
     new: ErrorMap = {}
     already = new.get
     unbranched = 0.0
-    stay, share = 1 - rate, rate / len(errors)
+    rate = math.fsum(share for _, share in errors)
+    stay = 1 - rate
     for state, p in old.states.items():
         if p >= threshold:
             new[state] = already(state, 0.0) + stay * p
-            part = share * p
-            for error in errors:
+            for error, share in errors:
                 struck = state ^ error
-                new[struck] = already(struck, 0.0) + part
+                new[struck] = already(struck, 0.0) + share * p
         else:
             new[state] = already(state, 0.0) + p
             unbranched += p
-    return QubitSet(old.qubits, new, old.ledger + rate * unbranched + (len(errors) + 4) * ROUNDING)
+    return old._replace(states=new, ledger=old.ledger + rate * unbranched + (len(errors) + 4) * ROUNDING)
 
 
 def rewrite(old: QubitSet, change: Callable[[int], int]) -> QubitSet:
@@ -81,25 +88,29 @@ def rewrite(old: QubitSet, change: Callable[[int], int]) -> QubitSet:
         changed = change(state)
         new[changed] = already(changed, 0.0) + p
     joined = len(old.states) - len(new)
-    return QubitSet(old.qubits, new, old.ledger + (joined + 3) * ROUNDING * bool(joined))
+    return old._replace(states=new, ledger=old.ledger + (joined + 3) * ROUNDING * bool(joined))
 
 
-def propagation(step: H | CX | CZ | Measure) -> Callable[[int], int]:
+def propagation(step: H | S | CX | CZ | Swap | Measure) -> Callable[[int], int]:
     """How a gate or a measurement changes a Pauli string."""
     match step:
         case H(qubit=q):
             return lambda s: s & ~(3 << 2 * q) | (s >> 2 * q & 1) << 2 * q + 1 | (s >> 2 * q + 1 & 1) << 2 * q
+        case S(qubit=q):
+            return lambda s: s ^ (s >> 2 * q & 1) << 2 * q + 1
         case CX(control=c, target=t):
             return lambda s: s ^ (s >> 2 * c & 1) << 2 * t ^ (s >> 2 * t + 1 & 1) << 2 * c + 1
         case CZ(first=a, second=b):
             return lambda s: s ^ (s >> 2 * a & 1) << 2 * b + 1 ^ (s >> 2 * b & 1) << 2 * a + 1
+        case Swap(first=a, second=b):
+            return lambda s: s & ~(3 << 2 * a | 3 << 2 * b) | (s >> 2 * a & 3) << 2 * b | (s >> 2 * b & 3) << 2 * a
         case Measure(qubit=q, basis=basis):
             read = 2 * q + (basis == "X")
             return lambda s: s & ~(3 << 2 * q) | (s >> read & 1) << 2 * q
 
 
 def merge(a: QubitSet, b: QubitSet, *, threshold: float, rule: MergeRule) -> QubitSet:
-    """The product of two sets (Sec. II.E); a pair is kept if its probability exceeds `threshold`.
+    """The product of two independent sets (Sec. II.E); a pair is kept if its probability exceeds `threshold`.
 
     Below, ``"preservation"`` replaces the less probable of the two factors by the identity (of two equal ones, `b`'s), and
     ``"lossy"`` drops the pair. The pairs that fail are never visited one by one: for a given state of one set, those in which the
@@ -134,7 +145,13 @@ def merge(a: QubitSet, b: QubitSet, *, threshold: float, rule: MergeRule) -> Qub
             if moved > 0:
                 new[other] = already(other, 0.0) + moved
     rounding = ((len(a.states) + len(b.states)) * neglected + 4) * ROUNDING
-    return QubitSet(a.qubits | b.qubits, new, a.ledger + b.ledger + neglected + rounding)
+    ledger = a.ledger + b.ledger + neglected + rounding
+    return QubitSet(a.qubits | b.qubits, new, ledger, either(a.crashed, b.crashed), a.mortal or b.mortal)
+
+
+def either(a: float, b: float) -> float:
+    """The probability of one of two independent events, or both, without the subtraction from 1 that loses digits."""
+    return a + b - a * b
 
 
 def _ranked(one: QubitSet) -> tuple[list[tuple[int, float]], list[float], list[float]]:
@@ -151,26 +168,46 @@ def split(old: QubitSet, qubits: Iterable[int]) -> QubitSet:
     return rewrite(old, lambda state: state & keep)._replace(qubits=old.qubits - gone)
 
 
-def accept(old: QubitSet, checks: Iterable[int]) -> tuple[QubitSet, float]:
-    """Keep the states in which all `checks` are 0, renormalised, and the accepted mass b (retry until accepted).
+def attempt(block: QubitSet, step: Verify) -> tuple[QubitSet, float]:
+    """Try equal, independent blocks until one has its checks at 0; also the probability b of that for one block.
 
-    The new ledger is d / (b - d), at most 1. With delta = true - computed, a = true(A) and t = computed(E) / b for E inside the
-    accepted A: true(E) / a - computed(E) / b = [delta(E) - t delta(A)] / a = [(1 - t) delta(E) - t delta(A without E)] / a.
-    That is a weighted mean of delta(E) and -delta(A without E), neither larger than d, over a >= b - d.
+    All m blocks of a finite supply are rejected with probability r^m, r = 1 - b: that much crashes, or takes a rejected block, or
+    an error-free one with its marker bit set, as the step says. All numbers are the body's, and the checks are still there.
+
+    The new ledger is d (1 - r^m) / b, or d / b without limit. Put the computed block in place of the true one in attempt 1, then
+    2, and so on: attempt k matters only where the k - 1 before it, computed ones already, were rejected, and moves any event by
+    at most d there. Together that is d (1 + r + ... + r^(m - 1)). What lossy merges have lost of a block counts as rejected.
 
     Raises
     ------
     ConfigError
-        If nothing is accepted.
+        If the supply is without limit and nothing is accepted.
     """
-    mask = sum(1 << 2 * q for q in checks)
-    passed = {state: p for state, p in old.states.items() if not state & mask}
-    mass = math.fsum(passed.values())
-    if not mass > 0:
-        raise ConfigError("a Verify never accepts", got="acceptance 0", expected="checks that can be 0", fix="lower the noise")
-    certain = mass - old.ledger
-    ledger = min(1.0, old.ledger / certain + 4 * ROUNDING) if certain > 0 else 1.0
-    return split(QubitSet(old.qubits, {state: p / mass for state, p in passed.items()}, ledger), checks), mass
+    mask = sum(1 << 2 * q for q in step.checks)
+    passed = {state: p for state, p in block.states.items() if not state & mask}
+    rejected = {state: p for state, p in block.states.items() if state & mask}
+    mass = min(1.0, math.fsum(passed.values()))
+    if step.supply is None:
+        if not mass > 0:
+            raise ConfigError(
+                "a Verify never accepts", got="acceptance 0", expected="checks that can be 0", fix="lower the noise"
+            )
+        exhausted, tries = 0.0, 1 / mass
+    else:
+        exhausted = (1 - mass) ** step.supply
+        tries = -math.expm1(step.supply * math.log1p(-mass)) / mass if 0 < mass < 1 else 1.0 if mass else float(step.supply)
+    ledger = min(1.0, tries * (block.ledger + 8 * ROUNDING))
+    new = block._replace(states={state: p * tries for state, p in passed.items()}, ledger=ledger)
+    if step.supply is None:
+        return new, mass
+    if step.otherwise == "abort":
+        return new._replace(crashed=exhausted, mortal=True), mass
+    if step.otherwise == "skip":
+        instead = {1 << 2 * step.checks[0]: exhausted}
+    else:
+        total = math.fsum(rejected.values())
+        instead = {state: p / total * exhausted for state, p in rejected.items() if p > 0}
+    return new._replace(states=new.states | instead), mass
 
 
 def store_syndrome(old: QubitSet, bits: tuple[int, ...], checks: tuple[tuple[int, ...], ...]) -> QubitSet:
@@ -186,24 +223,70 @@ def store_syndrome(old: QubitSet, bits: tuple[int, ...], checks: tuple[tuple[int
 
 
 def correct(old: QubitSet, step: Correct) -> QubitSet:
-    """Apply the look-up correction of the majority of the stored syndromes (Sec. II.F)."""
+    """Apply the look-up correction of the majority of the stored syndromes that take part in the vote (Sec. II.F)."""
     shift = step.pauli == "Z"
     fixes = [sum(1 << 2 * q + shift for q in row) for row in step.table]
+    absent = step.absent or (None,) * len(step.syndromes)
 
     def change(state: int) -> int:
-        values = (sum((state >> 2 * bit & 1) << i for i, bit in enumerate(bits)) for bits in step.syndromes)
-        value, votes = Counter(values).most_common(1)[0]
-        return state ^ fixes[value] if 2 * votes > len(step.syndromes) else state
+        voters = [bits for bits, gone in zip(step.syndromes, absent, strict=True) if gone is None or not state >> 2 * gone & 1]
+        votes = Counter(sum((state >> 2 * bit & 1) << i for i, bit in enumerate(bits)) for bits in voters)
+        return next((state ^ fixes[value] for value, count in votes.items() if 2 * count > len(voters)), state)
 
     return rewrite(old, change)
 
 
-def tally(final: QubitSet, blocks: tuple[tuple[int, ...], ...], crash: Criterion) -> float:
-    """The probability that a block crashes: the failing states summed directly, never as 1 - success."""
+def apply(old: QubitSet, step: Custom) -> QubitSet:
+    """A task of one's own: each state becomes the distribution that ``step.change`` returns for it.
 
-    def fails(state: int, block: tuple[int, ...]) -> bool:
-        x = sum((state >> 2 * q & 1) << i for i, q in enumerate(block))
-        z = sum((state >> 2 * q + 1 & 1) << i for i, q in enumerate(block))
-        return crash(x, z)
+    Probabilities are divided by their sum. Cost: one call for each different error on the qubits of the task.
 
-    return math.fsum(p for state, p in final.states.items() if any(fails(state, block) for block in blocks))
+    Raises
+    ------
+    ConfigError
+        If the probabilities for a state do not sum to 1 within 1e-12, or if it becomes something that these qubits cannot hold.
+    """
+    size = 1 << len(step.qubits)
+    others = ~sum(3 << 2 * q for q in step.qubits)
+    spread: dict[tuple[int, int], list[tuple[int, float]]] = {}
+    new: ErrorMap = {}
+    already = new.get
+    written = 0
+    for state, p in old.states.items():
+        here = parts(state, step.qubits)
+        if here not in spread:
+            chances = step.change(*here)
+            total = math.fsum(chances.values())
+            fits = all(share >= 0 and 0 <= x < size and 0 <= z < size for (x, z), share in chances.items())
+            if not (fits and abs(total - 1) <= 1e-12):
+                raise ConfigError(
+                    f"a Custom task has no distribution for the error (x, z) = {here}",
+                    got=dict(chances),
+                    expected=f"probabilities >= 0 of errors with 0 <= x, z < {size}, summing to 1",
+                )
+            spread[here] = [(packed(*error, step.qubits), share / total) for error, share in chances.items()]
+        for error, share in spread[here]:
+            changed = state & others | error
+            new[changed] = already(changed, 0.0) + share * p
+        written += len(spread[here])
+    return old._replace(states=new, ledger=old.ledger + (written - len(new) + 4) * ROUNDING)
+
+
+def score(old: QubitSet, block: Sequence[int], crash: Criterion) -> QubitSet:
+    """Where this block is lost the program ends: the failing states summed directly, never as 1 - success."""
+    lost = {state for state in old.states if crash(*parts(state, block))}
+    failing = math.fsum(old.states[state] for state in lost)
+    alive = {state: p for state, p in old.states.items() if state not in lost}
+    return old._replace(states=alive, ledger=old.ledger + ROUNDING, crashed=old.crashed + failing, mortal=True)
+
+
+def parts(state: int, qubits: Sequence[int]) -> tuple[int, int]:
+    """The packed X part and the packed Z part of a string on these qubits; bit i is ``qubits[i]``."""
+    x = sum((state >> 2 * q & 1) << i for i, q in enumerate(qubits))
+    z = sum((state >> 2 * q + 1 & 1) << i for i, q in enumerate(qubits))
+    return x, z
+
+
+def packed(x: int, z: int, qubits: Sequence[int]) -> int:
+    """The string with these parts; the inverse of :func:`parts`."""
+    return sum((x >> i & 1) << 2 * q | (z >> i & 1) << 2 * q + 1 for i, q in enumerate(qubits))
