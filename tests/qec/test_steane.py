@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import stim
 
 from tests.oracles import qec as oracle
+from tests.oracles import qec_blocks
 from tests.qec.test_reference import ADAPTIVE
 from triptych.errors import ConfigError
 from triptych.qec import Noise, criteria, simulate, steane
@@ -154,8 +157,90 @@ def test_noise_follows_every_operation(preparation: str, events: tuple[int, ...]
     assert tuple(rates.count(rate) for rate in (0.1, 0.2, 0.3, 0.4)) == events
 
 
-def test_the_rates_of_table_1() -> None:
-    assert Noise.eshe_rates() == Noise(reset=1e-6, one_qubit=1e-6, two_qubit=1e-4, measurement=1e-4)
+@pytest.mark.parametrize("options", [{}, {"preparation": "8+1", "extractions": 2}])
+def test_a_recovery_as_matrices_agrees_with_its_joint_transform(options: steane.Options) -> None:
+    program = steane.recovery(Noise.uniform(1e-3), **options)
+    assert qec_blocks.rates(program) == pytest.approx(oracle.recovery_rates(program), rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("build", "truth"),  # to as many digits as another program for the same transform has them
+    [
+        (steane.cnot_recovery, {"css": 1.49638627e-5, "paper22": 1.64382065e-5, "readout": 8.828324e-6}),
+        (steane.two_qubit, {"readout": 1.677615e-5}),
+    ],
+)
+def test_two_blocks(build: Callable[..., do.Program], truth: dict[str, float]) -> None:
+    rates = qec_blocks.rates(build(noise=Noise.uniform(1e-4)))
+    for criterion, rate in truth.items():
+        assert rates[criterion] == pytest.approx(rate, rel=1e-7)
+
+
+def test_two_blocks_at_a_stronger_noise() -> None:
+    rates = qec_blocks.rates(steane.tree_program(Noise.uniform(1e-3)))
+    assert (rates["css"], rates["paper22"]) == pytest.approx((1.47960918e-3, 1.63170732e-3), rel=1e-8)
+
+
+def story(program: do.Program) -> list[tuple[str, ...]]:
+    """Logical CNOTs and corrections, by block, in their order."""
+    home = {q: str(i) for i, block in enumerate(program.blocks) for q in block}
+    found: list[tuple[str, ...]] = []
+    for step in program.instructions:
+        if isinstance(step, do.CX) and step.control in home and step.target in home:
+            found.append((home[step.control], home[step.target]))
+        elif isinstance(step, do.Correct):
+            found.append((step.pauli, *{home[q] for row in step.table for q in row}))
+    return found
+
+
+def gate(control: int, target: int, *, recovered: bool = True) -> list[tuple[str, ...]]:
+    a, b = str(control), str(target)
+    return [(a, b)] * 7 + ([("X", a), ("Z", a), ("X", b), ("Z", b)] if recovered else [])
+
+
+def test_the_order_of_the_logical_gates() -> None:
+    noise = Noise.uniform(1e-3)
+    assert story(steane.cnot_recovery(noise)) == gate(0, 1)
+    assert story(steane.two_qubit(noise)) == gate(0, 1) + gate(0, 1, recovered=False)
+    tree = [step for pair in [(0, 1), (0, 2), (1, 3), (0, 4), (1, 5)] for step in gate(*pair)]
+    assert story(steane.tree_program(noise, logical_qubits=6)) == tree
+    ring = [step for pair in [(0, 1), (1, 2), (2, 0)] for step in gate(*pair)]
+    assert story(steane.ring_program(noise, logical_qubits=3)) == ring + ring
+    for n in (2, 3, 7, 8, 9):
+        assert len(story(steane.tree_program(noise, logical_qubits=n))) == 11 * (n - 1)
+
+
+def test_logical_cnots_are_transversal() -> None:
+    steps = steane.tree_program(Noise.uniform(1e-3), logical_qubits=3).instructions
+    pairs = [(step.control, step.target) for step in steps if isinstance(step, do.CX) and max(step.control, step.target) < 21]
+    assert pairs == [(q, q + 7) for q in DATA] + [(q, q + 14) for q in DATA]
+
+
+def test_every_recovery_is_tallied_and_every_block_is_read() -> None:
+    program = steane.tree_program(Noise.uniform(1e-3), logical_qubits=3)
+    first, second, third = program.blocks
+    tallies = [step.blocks for step in program.instructions if isinstance(step, do.Tally)]
+    assert tallies == [(first,), (second,), (first,), (third,)]
+    assert program.instructions[-21:] == tuple(do.PauliChannel(qubits=(q,), errors=(("X", 1e-3),)) for q in range(21))
+
+
+@pytest.mark.parametrize("otherwise", ["abort", "skip", "use"])
+@pytest.mark.parametrize("name", steane.PROGRAMS)
+def test_ancillas_of_finite_supply(name: str, otherwise: steane.Otherwise) -> None:
+    program = steane.PROGRAMS[name](Noise.uniform(1e-3), supply=2, otherwise=otherwise)
+    votes = [step for step in program.instructions if isinstance(step, do.Correct)]
+    verified = [step for step in program.instructions if isinstance(step, do.Verify)]
+    assert {(step.supply, step.otherwise) for step in verified} == {(2, otherwise)}
+    markers = [step.first + 7 for step in verified] if otherwise == "skip" else []
+    assert [bit for vote in votes for bit in vote.absent] == markers
+    forgotten = [q for step in program.instructions if isinstance(step, do.Split) for q in step.qubits]
+    assert len(forgotten) == 9 * len(votes) + len(markers), "three bits of each syndrome, and its marker"
+
+
+def test_numbers_of_ancillas_are_used_again() -> None:
+    program = steane.tree_program(Noise.uniform(1e-3), logical_qubits=5)
+    ends = [step.first + 10 for step in program.instructions if isinstance(step, do.Verify)]
+    assert max(ends) == 35 + 3 * 10 and program.physical_qubits == 5 * 7 + 8 * 60
 
 
 def test_qubits_are_counted_without_reuse() -> None:
@@ -172,5 +257,11 @@ def test_bad_arguments_are_refused() -> None:
         steane.bit_flip_recovery(noise, extractions=0)
     with pytest.raises(ConfigError, match="logical state"):
         steane.verified_ancilla(noise, state="1")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"noise\.reset"):
-        Noise.uniform(1.5)
+    for build in (steane.tree_program, steane.ring_program):
+        for n in (-1, 0, 1):
+            with pytest.raises(ConfigError, match="two blocks"):
+                build(noise, logical_qubits=n)
+    with pytest.raises(ConfigError, match="supply"):
+        steane.recovery(noise, supply=0)
+    with pytest.raises(TypeError, match="preparaton"):
+        steane.recovery(noise, preparaton="9+3")  # type: ignore[call-arg]
