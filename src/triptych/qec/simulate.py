@@ -1,27 +1,33 @@
 """The panel's entry point.
 
-In: a program, an engine, a criterion. Out: a :class:`Result` with the crash rate, its certificate or its error, and the price.
+In: a program, a criterion, an engine. Out: a :class:`Result` with the crash rate, its certificate or its error, and the price.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from triptych.errors import ConfigError, did_you_mean
-from triptych.qec import montecarlo, reference
+from triptych.qec import reference
 from triptych.qec.criteria import CRITERIA, Criterion
+from triptych.qec.montecarlo import Counts, geometric
 from triptych.qec.program import Program
-from triptych.qec.tasks import MergeRule, tally
+from triptych.qec.tree import Attempt, Pruning, Rule, Tree, of_block, score
 from triptych.runs import Cost
 from triptych.statistics import Estimate, wilson
 
-EngineName = Literal["reference", "montecarlo"]
-BATCH = 50_000
+EngineName = Literal["auto", "tree", "reference", "montecarlo"]
+Reduction = Literal["observed", "none"]
+
+RELATIVE_WIDTH = 1e-3
+FIRST_EVENT = 1e-3  # of the strongest rate: where the search for thresholds begins
+MERGE_TO_EVENT = 1e-2  # times the strongest rate: the merge threshold that balances an event threshold
+SMALLEST_THRESHOLD = 1e-30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,32 +36,45 @@ class Result:
 
     Attributes
     ----------
-    crash_rate : probability that a scored block crashes; certified (reference) or statistical (montecarlo).
+    crash_rate : probability that a scored block crashes; certified (tree, reference) or statistical (montecarlo).
+    success : probability of all states that did not crash, as Sec. II.A tallies it. What the bounded and lossy trees dropped is
+        missing; a preserving tree has 1 - crash_rate.
     acceptance : accepted over prepared ancilla blocks, in the long run; exactly 1 where nothing is verified.
-    states_peak : most error states held at once (0 for the Monte Carlo).
-    lost : probability that lossy merges dropped since the last verification; 0 otherwise, up to rounding.
-    cost : ``error_states`` written, or ``shots``; seconds.
     engine : which engine it was.
+    reduction : what its states stand for: ``"observed"``, values of the functionals that the rest of the program can see, or
+        ``"none"``, Pauli strings.
+    event_threshold, merge_threshold : those of the tree that gave the answer; None for the Monte Carlo.
+    stopped : what ran out before the certificate was as tight as asked: ``"max_memory_gb"``, ``"max_faults"``, or nothing.
+    states_peak : most error states held at once (0 for the Monte Carlo).
+    cost : ``error_states`` written, or ``shots``; seconds.
     """
 
     crash_rate: Estimate
+    success: float
     acceptance: Estimate
-    states_peak: int
-    lost: float
-    cost: Cost
     engine: EngineName
+    reduction: Reduction
+    event_threshold: float | None
+    merge_threshold: float | None
+    stopped: Literal["", "max_memory_gb", "max_faults"]
+    states_peak: int
+    cost: Cost
 
 
 def simulate(
     program: Program,
     *,
-    engine: EngineName = "reference",
+    engine: EngineName = "auto",
     criterion: str | Criterion = "css",
-    resolution: float = 1e-4,
+    at_any_time: bool = False,
+    merge: Rule = "bounded",
     event_threshold: float | None = None,
     merge_threshold: float | None = None,
-    merge: MergeRule = "preservation",
-    shots: int = 100_000,
+    relative_width: float | None = None,
+    reduction: Reduction = "observed",
+    max_memory_gb: float = 4.0,
+    max_faults: int | None = None,
+    shots: int = 1_000_000,
     rng: np.random.Generator | None = None,
 ) -> Result:
     """How often does the program crash?
@@ -63,57 +82,80 @@ def simulate(
     Parameters
     ----------
     program : what to run, with the blocks to score.
-    engine : ``"reference"`` grows the probability tree of Sec. II and certifies its answer; ``"montecarlo"`` draws shots.
+    engine : ``"tree"`` is the probability tree of Sec. II on arrays, with a certificate; ``"reference"`` is the same, literally
+        and slowly; ``"montecarlo"`` draws shots. ``"auto"`` takes the tree.
     criterion : the name of a criterion in :mod:`triptych.qec.criteria` (blocks of seven qubits), or a function of the packed
         X and Z bits of a block that is true where the block is lost.
-    resolution : sets the thresholds that are not given, by the program's strongest rate f: ``event_threshold = resolution * f``
-        and ``merge_threshold = resolution * f^2``, so that states of two or three faults count at any noise. Smaller values give
-        narrower certificates at the price of more states.
-    event_threshold, merge_threshold, merge : pruning of the tree (Sec. II.D, II.E), where you want to set it yourself.
+    at_any_time : score at each :class:`~triptych.qec.program.Tally` too, not only at the end.
+    merge : what becomes of states that are not followed. ``"bounded"``: dropped and accounted for, so that the interval is tight
+        and nests as thresholds shrink. ``"preservation"``, ``"lossy"``: the rules of Sec. II.E. The reference has only these.
+    event_threshold, merge_threshold : of Sec. II.D and II.E. Where both are missing, the tree shrinks them until the certificate
+        is as tight as `relative_width`; where one is, the other follows from it.
+    relative_width : half the certified interval over the crash rate; by default 0.001. Not together with thresholds.
+    reduction : ``"observed"`` follows only what the rest of the program can see of an error; ``"none"`` follows Pauli strings, as
+        the paper does.
+    max_memory_gb : for the states. Where it is not enough the tree raises its thresholds, and the interval becomes wider.
+    max_faults : follow only errors of at most so many faults (up to 15); what is left out widens the interval.
     shots, rng : of the Monte Carlo, which has no default generator.
 
     Raises
     ------
     ConfigError
-        If an argument is out of range or unknown, or if the Monte Carlo gets no generator.
+        If an argument is out of range or unknown, if arguments exclude each other, or if the Monte Carlo gets no generator.
 
     Notes
     -----
-    Cost of the tree: time proportional to the states written (about 0.4 microseconds each), memory to ``states_peak`` (about 150
-    bytes each). Cost of the Monte Carlo: about 3 microseconds per shot and recovery.
+    Cost of the tree: about 50 ns for each state written; memory 64 bytes (80 from 61 functionals on) for each of `states_peak`.
+    Reference: 400 ns and 150 bytes. Monte Carlo: 1 microsecond for each shot with a fault.
 
     Examples
     --------
     >>> from triptych.qec import Noise, simulate, steane
-    >>> ancilla = simulate(steane.verified_ancilla(Noise.uniform(1e-4)))
-    >>> 0.99 < ancilla.acceptance.lower <= ancilla.acceptance.upper < 1
+    >>> result = simulate(steane.two_qubit(Noise.eshe_rates()), criterion="readout")
+    >>> result.crash_rate.lower < 1.66858e-5 < result.crash_rate.upper < 1.0021 * result.crash_rate.lower
     True
     """
     crash = _criterion(criterion, program)
-    follow = reference.Thresholds.for_rate(program.strongest_rate, resolution=resolution, rule=merge)
-    thresholds = reference.Thresholds(
-        event=follow.event if event_threshold is None else event_threshold,
-        merge=follow.merge if merge_threshold is None else merge_threshold,
-        rule=merge,
-    )
-    if engine == "reference":
-        return _by_tree(program, crash, thresholds)
+    given = event_threshold is not None or merge_threshold is not None
+    if relative_width is not None and (given or not relative_width > 0):
+        expected = "relative_width > 0 without thresholds, or thresholds without relative_width"
+        raise ConfigError("relative_width does not fit", got=f"relative_width {relative_width:g}", expected=expected)
+    rate = program.strongest_rate
     if engine == "montecarlo":
         if rng is None:
             raise ConfigError("the Monte Carlo needs a generator", fix="pass rng=numpy.random.default_rng(seed)")
-        return _by_sampling(program, crash, shots, rng)
-    raise ConfigError("no such engine", got=engine, expected="'reference' or 'montecarlo'")
+        began = time.perf_counter()
+        counts = geometric.sample(program, crash, shots=shots, rng=rng, at_any_time=at_any_time)
+        return summarise(counts, time.perf_counter() - began)
+    if engine == "reference":
+        if merge == "bounded":
+            raise ConfigError("the reference engine has no bounded merges", got=merge, expected="'preservation' or 'lossy'")
+        event, joint = _thresholds(event_threshold, merge_threshold, rate, 1e-4)
+        return _by_reference(program, crash, reference.Thresholds(event=event, merge=joint, rule=merge), at_any_time)
+    if engine not in ("auto", "tree"):
+        raise ConfigError("no such engine", got=engine, expected="'auto', 'tree', 'reference' or 'montecarlo'")
+    if reduction not in ("observed", "none"):
+        raise ConfigError("no such reduction", got=reduction, expected="'observed' or 'none'")
+    event, joint = _thresholds(event_threshold, merge_threshold, rate, FIRST_EVENT)
+    pruning = Pruning(event=event, merge=joint, rule=merge, max_faults=max_faults, max_memory=1e9 * max_memory_gb)
+    if given:
+        return _by_tree(program, crash, pruning, reduction, at_any_time)
+    return _driven(program, crash, pruning, reduction, at_any_time, relative_width or RELATIVE_WIDTH)
 
 
-def summarise(counts: montecarlo.Counts, seconds: float) -> Result:
+def summarise(counts: Counts, seconds: float) -> Result:
     """The result of a Monte Carlo, from its counts (those of several batches may be added)."""
     return Result(
         crash_rate=wilson(counts.crashes, counts.shots),
+        success=1 - counts.crashes / counts.shots,
         acceptance=wilson(counts.accepted, counts.prepared) if counts.prepared else Estimate.exact(1.0),
-        states_peak=0,
-        lost=0.0,
-        cost=Cost(seconds=seconds, counts={"shots": counts.shots}),
         engine="montecarlo",
+        reduction="none",
+        event_threshold=None,
+        merge_threshold=None,
+        stopped="",
+        states_peak=0,
+        cost=Cost(seconds=seconds, counts={"shots": counts.shots}),
     )
 
 
@@ -132,23 +174,78 @@ def _criterion(criterion: str | Criterion, program: Program) -> Criterion:
     return CRITERIA[criterion]
 
 
-def _by_tree(program: Program, crash: Criterion, thresholds: reference.Thresholds) -> Result:
+def _thresholds(event: float | None, merge: float | None, rate: float, first: float) -> tuple[float, float]:
+    """Those not given follow the other and the strongest error rate: states of two or three faults then count at any noise."""
+    for name, value in (("event_threshold", event), ("merge_threshold", merge)):
+        if value is not None and not 0 <= value < 1:
+            raise ConfigError(f"{name} is out of range", got=value, expected="0 <= threshold < 1", fix="0 prunes nothing")
+    balance = MERGE_TO_EVENT * min(rate, 0.1)
+    if event is None:
+        event = first * rate if merge is None else min(0.1, merge / balance) if balance else merge
+    return event, balance * event if merge is None else merge
+
+
+def _driven(
+    program: Program, crash: Criterion, pruning: Pruning, reduction: Reduction, at_any_time: bool, width: float
+) -> Result:
+    """Smaller and smaller thresholds; where the event threshold cannot be the reason any more, the answer is what it is."""
+    seconds, states = 0.0, 0
+    while True:
+        result = _by_tree(program, crash, pruning, reduction, at_any_time)
+        seconds, states = seconds + result.cost.seconds, states + result.cost.counts["error_states"]
+        rate = result.crash_rate
+        assert rate.lower is not None and rate.upper is not None
+        half = (rate.upper - rate.lower) / 2
+        tight = half <= width * rate.value
+        if tight or result.stopped or pruning.event < SMALLEST_THRESHOLD:
+            stopped = result.stopped or ("max_faults" if not tight and pruning.max_faults is not None else "")
+            cost = Cost(seconds=seconds, counts={"error_states": states})
+            return replace(result, cost=cost, stopped="" if tight else stopped)
+        step = min(0.1, max(1e-4, width * rate.value / half))
+        pruning = replace(pruning, event=pruning.event * step, merge=pruning.merge * step)
+
+
+def _by_tree(program: Program, crash: Criterion, pruning: Pruning, reduction: Reduction, at_any_time: bool) -> Result:
     began = time.perf_counter()
-    tree = reference.run(program, thresholds)
-    final = reference.joined((one for one in tree.sets if any(not one.qubits.isdisjoint(b) for b in program.blocks)), thresholds)
-    rate = tally(final, program.blocks, crash)
-    width = min(1.0, final.ledger)
+    tree = Tree(pruning, crash if at_any_time else None)
+    observed = None
+    if reduction == "observed":
+        observed = [row for block in program.blocks for row in of_block(score(crash, len(block)).functionals, block)]
+    tree.run(program.instructions, observed)
+    rate, lower, upper = tree.score(program.blocks, crash, observed)
     return Result(
-        crash_rate=Estimate.certified(rate, lower=max(0.0, rate - width), upper=min(1.0, rate + width)),
-        acceptance=_acceptance(tree.acceptances),
+        crash_rate=Estimate.certified(rate, lower=lower, upper=upper),
+        success=math.prod(float(one.map.p[: one.map.n].sum()) for one in tree.sets if one.mortal),
+        acceptance=_acceptance(tree.attempts, one_sided=pruning.rule == "bounded"),
+        engine="tree",
+        reduction=reduction,
+        event_threshold=pruning.event,
+        merge_threshold=pruning.merge,
+        stopped="max_memory_gb" if tree.exhausted else "",
         states_peak=tree.peak,
-        lost=max(0.0, 1 - math.fsum(final.states.values())),
         cost=Cost(seconds=time.perf_counter() - began, counts={"error_states": tree.processed}),
-        engine="reference",
     )
 
 
-def _acceptance(rounds: tuple[tuple[float, float], ...]) -> Estimate:
+def _by_reference(program: Program, crash: Criterion, thresholds: reference.Thresholds, at_any_time: bool) -> Result:
+    began = time.perf_counter()
+    tree = reference.run(program, thresholds, crash if at_any_time else None)
+    rate, ledger, success = reference.score(tree, program.blocks, crash, thresholds)
+    return Result(
+        crash_rate=Estimate.certified(rate, lower=max(0.0, rate - ledger), upper=min(1.0, rate + ledger)),
+        success=success,
+        acceptance=_acceptance([Attempt(*one) for one in tree.acceptances], one_sided=False),
+        engine="reference",
+        reduction="none",
+        event_threshold=thresholds.event,
+        merge_threshold=thresholds.merge,
+        stopped="",
+        states_peak=tree.peak,
+        cost=Cost(seconds=time.perf_counter() - began, counts={"error_states": tree.processed}),
+    )
+
+
+def _acceptance(rounds: list[Attempt], *, one_sided: bool) -> Estimate:
     """The harmonic mean: a round with acceptance a prepares 1 / a blocks for the one that it accepts."""
     if not rounds:
         return Estimate.exact(1.0)
@@ -156,13 +253,7 @@ def _acceptance(rounds: tuple[tuple[float, float], ...]) -> Estimate:
     def mean(values: list[float]) -> float:
         return len(values) / sum(1 / a for a in values) if min(values) > 0 else 0.0
 
-    lower, upper = [max(0.0, a - d) for a, d in rounds], [min(1.0, a + d) for a, d in rounds]
-    return Estimate.certified(mean([a for a, _ in rounds]), lower=mean(lower), upper=mean(upper))
-
-
-def _by_sampling(program: Program, crash: Criterion, shots: int, rng: np.random.Generator) -> Result:
-    began = time.perf_counter()
-    total = np.zeros(4, dtype=np.int64)
-    for start in range(0, max(shots, 1), BATCH):
-        total += montecarlo.sample(program, crash, shots=min(BATCH, shots - start), rng=rng)
-    return summarise(montecarlo.Counts(*map(int, total)), time.perf_counter() - began)
+    lower = mean([a if one_sided else max(0.0, a - d) for a, d in rounds])
+    upper = mean([min(1.0, a + d) for a, d in rounds])
+    value = (lower + upper) / 2 if one_sided else mean([a for a, _ in rounds])
+    return Estimate.certified(value, lower=lower, upper=upper)

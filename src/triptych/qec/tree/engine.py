@@ -1,0 +1,464 @@
+"""The probability tree on arrays: fast, pruned, and with a certificate.
+
+In: a program and the thresholds of its pruning. Out: QubitSets at its end, with their error maps and a ledger of everything that
+was neglected.
+
+A state is not a Pauli string but the values of linear functionals of it (:mod:`triptych.qec.tree.observed`). Each set keeps a
+*frame*: for each coordinate of an error, the bits of a state that it flips. A gate changes two entries of the frame and no state
+(a lazy Clifford frame); an error event becomes a mixture of XORs in place. States are touched again only where sets merge, where
+something is forgotten, and at look-ups.
+
+Two kinds of ledger. With the rule ``"bounded"`` every map is a lower bound, state by state: what is not followed is dropped,
+namely products below the merge threshold, and what an event would move out of a state too improbable to branch. Smaller
+thresholds drop less from larger numbers, so that the certified intervals nest; and every kept probability is a sum of products of
+non-negative numbers, so that rounding is a relative error. The ledger is what was dropped, all of which may or may not crash.
+Retrying divides by the largest possible acceptance, accepted + dropped. With ``"preservation"`` and ``"lossy"``, the paper's
+rules, unbranched states keep their probability; the ledger then bounds the deviation of any event's probability either way
+(:mod:`triptych.qec.tasks` derives it).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import count
+from typing import Literal, NamedTuple, final
+
+import numpy as np
+
+from triptych.errors import ConfigError
+from triptych.qec import program as do
+from triptych.qec.criteria import Criterion
+from triptych.qec.tree import f2
+from triptych.qec.tree.errormap import EPSILON, SUM, ErrorMap, packed
+from triptych.qec.tree.kernels import COUNT
+from triptych.qec.tree.observed import corrections, of_block, pulled, score, sees, throughout
+
+Rule = Literal["bounded", "preservation", "lossy"]
+RAISE = 10.0  # of the thresholds, where memory runs out
+SMALLEST = 1e-18  # what a threshold of 0 is raised from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """What is not followed.
+
+    Attributes
+    ----------
+    event : a state with p >= event branches (Sec. II.D).
+    merge : a merged state with p > merge is kept (Sec. II.E).
+    rule : ``"bounded"`` drops and keeps account; ``"preservation"`` and ``"lossy"`` are the paper's.
+    max_faults : errors of more than so many faults are dropped; None follows all.
+    max_memory : bytes for the states of one set.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range.
+    """
+
+    event: float
+    merge: float
+    rule: Rule = "bounded"
+    max_faults: int | None = None
+    max_memory: float = 8e9
+
+    def __post_init__(self) -> None:
+        for name, value in (("event_threshold", self.event), ("merge_threshold", self.merge)):
+            if not 0 <= value < 1:
+                raise ConfigError(f"{name} is out of range", got=value, expected="0 <= threshold < 1", fix="0 prunes nothing")
+        if self.rule not in ("bounded", "preservation", "lossy"):
+            raise ConfigError("no such way to merge", got=self.rule, expected="'bounded', 'preservation' or 'lossy'")
+        if self.max_faults is not None and not 0 <= self.max_faults < 2**COUNT:
+            raise ConfigError("max_faults is out of range", got=self.max_faults, expected=f"0 <= max_faults < {2**COUNT}")
+        if not self.max_memory >= 1e6:
+            raise ConfigError("too little memory", got=f"{self.max_memory:g} bytes", expected="1e6 or more")
+
+    @property
+    def limit(self) -> int:
+        """Faults a state may have, or -1."""
+        return -1 if self.max_faults is None else self.max_faults
+
+
+@final
+@dataclass(slots=True)
+class QubitSet:
+    """Qubits whose errors are followed jointly.
+
+    frame : coordinate -> bits of a state that an error there flips; map : the states; ledger : probability that is not accounted
+    for (bounded) or by which any event's probability may be off; crashed : probability that a Tally or an abort took out;
+    mortal : one of them may have.
+    """
+
+    frame: dict[int, int]
+    map: ErrorMap
+    ledger: float = 0.0
+    crashed: float = 0.0
+    mortal: bool = False
+
+    @property
+    def coordinates(self) -> int:
+        """A packed mask of all coordinates."""
+        return sum(1 << c for c in self.frame)
+
+    def expressed(self, functionals: Iterable[int]) -> list[int]:
+        """Functionals of the error as functionals of the state (a coordinate that is not there is 0)."""
+        known, _ = f2.echelon((functional, 1 << bit) for bit, functional in f2.transposed(self.frame).items())
+        return [f2.express(functional & self.coordinates, known) for functional in functionals]
+
+    def pattern(self, error: int) -> int:
+        """The bits of a state that an error flips."""
+        return reduce(operator.xor, (self.frame.get(c, 0) for c in f2.entries(error)), 0)
+
+    def rebase(self, rows: Sequence[f2.Row], coordinates: Iterable[int]) -> None:
+        """Follow other functionals: of each pair, the first as a functional of the error so far, the second of the new one.
+
+        `coordinates` are those of the new error. The states change where there are fewer or different functionals than before; a
+        new functional that is 0 for all errors so far gets a free bit.
+        """
+        firsts = self.expressed(first for first, _ in rows)
+        kept, rest = f2.echelon((first, second) for first, (_, second) in zip(firsts, rows, strict=True))
+        used = reduce(operator.or_, self.frame.values(), 0)
+        if any(head != pivot for pivot, (head, _) in kept.items()) or sum(kept) != used or self.map.loose:
+            self.map.transform(tuple((pivot.bit_length() - 1, head) for pivot, (head, _) in kept.items()))
+        functionals = {pivot.bit_length() - 1: second for pivot, (_, second) in kept.items()}
+        free = (bit for bit in count(COUNT) if bit not in functionals)
+        functionals |= dict(zip(free, f2.basis(rest), strict=False))
+        self.map.widen(max(functionals, default=0) + 1)
+        self.frame = dict.fromkeys(coordinates, 0) | f2.transposed(functionals)
+
+
+class Attempt(NamedTuple):
+    """One Verify: its accepted probability, and by how much that may be off."""
+
+    accepted: float
+    ledger: float
+
+
+Needs = list[int] | None
+"""What is observed: functionals, or None for everything."""
+
+
+@final
+class Tree:
+    """The growing tree: the sets of the present moment.
+
+    Attributes
+    ----------
+    sets : the partition of all qubits. attempts : one for each Verify. peak : most states held at once. processed : states
+    written. exhausted : memory ran out, and the thresholds were raised.
+    """
+
+    def __init__(
+        self, pruning: Pruning, crash: Criterion | None = None, known: dict[object, tuple[QubitSet, Attempt]] | None = None
+    ) -> None:
+        self.pruning = pruning
+        self.crash = crash
+        self.sets: list[QubitSet] = []
+        self.attempts: list[Attempt] = []
+        self.peak = 0
+        self.processed = 0
+        self.exhausted = False
+        self._known = {} if known is None else known
+
+    def run(self, steps: Sequence[do.Instruction], observed: Needs) -> None:
+        """All the instructions; `observed` are the functionals that matter at the end."""
+        moments: list[Needs] = [None] * (len(steps) + 1)
+        if observed is not None:
+            moments = [*throughout(steps, observed, self.crash)]
+        for i, step in enumerate(steps):
+            self.apply(step, moments[i], moments[i + 1])
+
+    def apply(self, step: do.Instruction, needs: Needs = None, after: Needs = None) -> None:
+        """One instruction, and what is observed before and after it. By default everything is: states are Pauli strings then.
+
+        Raises
+        ------
+        ConfigError
+            If a Verify never accepts, or a Custom returns no distribution.
+        """
+        match step:
+            case do.Prepare(qubit=q):
+                self._forget([q], after)
+                new = QubitSet({}, ErrorMap(max_bytes=self.pruning.max_memory))
+                new.rebase([(0, row) for row in _within(after, 3 << 2 * q, (2 * q, 2 * q + 1))], (2 * q, 2 * q + 1))
+                self.sets.append(new)
+            case do.H() | do.S() | do.CX() | do.CZ() | do.Swap():
+                _turn(self.take(_qubits(step), needs).frame, step)
+            case do.Depolarize1() | do.Depolarize2() | do.PauliChannel() | do.Flip():
+                self._strike(step, needs)
+            case do.Measure(qubit=q):
+                self._relabel(self.take((q,), needs), step, {2 * q + 1}, after)
+            case do.Syndrome(bits=bits, checks=checks):
+                lost = {2 * bit for bit in bits[len(checks) :]}
+                self._relabel(self.take(bits, needs), step, lost, after)
+            case do.Verify():
+                self._verify(step, after)
+            case do.Correct():
+                self._correct(step, needs, after)
+            case do.Merge(qubits=qubits):
+                self.take(qubits, needs)
+            case do.Split(qubits=qubits):
+                self._forget(qubits, after)
+            case do.Custom():
+                self._custom(step, needs, after)
+            case do.Tally(blocks=blocks) if self.crash is not None:
+                for block in blocks:
+                    self._tally(block, self.crash, needs)
+            case _:
+                return
+        self._account()
+
+    def take(self, qubits: Iterable[int], needs: Needs) -> QubitSet:
+        """The set that holds these qubits: all that hold any of them, merged from left to right (Sec. II.E)."""
+        wanted = {2 * q for q in qubits} | {2 * q + 1 for q in qubits}
+        found = [one for one in self.sets if not wanted.isdisjoint(one.frame)]
+        self.sets = [one for one in self.sets if wanted.isdisjoint(one.frame)]
+        self.sets.append(reduce(lambda left, right: self._merge(left, right, needs), found))
+        return self.sets[-1]
+
+    def score(self, blocks: Sequence[Sequence[int]], crash: Criterion, needs: Needs) -> tuple[float, float, float]:
+        """The probability that a block has crashed or meets the criterion now: (value, lower, upper). It takes these states out.
+
+        Failures are summed directly. Sets that share no block are independent, and need no merging.
+        """
+        for block in blocks:
+            self._tally(block, crash, needs)
+        value = lower = upper = 0.0
+        for one in (one for one in self.sets if one.mortal):
+            below = one.crashed if self.pruning.rule == "bounded" else one.crashed - one.ledger
+            slack = one.map.depth * EPSILON
+            bounds = max(0.0, below * (1 - slack)), min(1.0, (one.crashed + one.ledger) * (1 + slack))
+            value, lower, upper = (a + b - a * b for a, b in zip((value, lower, upper), (one.crashed, *bounds), strict=True))
+        upper = max(lower, upper)  # a + b - a b rounds, too
+        return (lower + upper) / 2 if self.pruning.rule == "bounded" else min(max(lower, value), upper), lower, upper
+
+    def _strike(self, step: do.Event, needs: Needs) -> None:
+        qubits, strings = do.outcomes(step)
+        one = self.take(qubits, needs)
+        errors: dict[int, float] = {}
+        for string, p in strings:
+            pattern = 0
+            for q, letter in zip(qubits, string, strict=True):
+                pattern ^= one.frame[2 * q] * (letter in "XY") ^ one.frame.get(2 * q + 1, 0) * (letter in "YZ")
+            if pattern and p > 0:
+                errors[pattern] = errors.get(pattern, 0.0) + p
+        if errors:
+            pruning = self.pruning
+            neglected, branched = one.map.branch(
+                errors, threshold=pruning.event, lossy=pruning.rule == "bounded", limit=pruning.limit
+            )
+            one.ledger += neglected
+            self.processed += branched * (1 + len(errors))
+
+    def _merge(self, left: QubitSet, right: QubitSet, needs: Needs) -> QubitSet:
+        """The product (Sec. II.E), made in place of the larger set.
+
+        A functional of both is a sum a + b. Those whose a are the bits of the larger set keep these bits; the rest has a = 0 and
+        gets new ones.
+        """
+        one, other = (left, right) if left.map.n >= right.map.n else (right, left)
+        if needs is not None:
+            for part in (one, other):
+                self._shrink(part, needs)
+        rows = _within(needs, one.coordinates | other.coordinates, {*one.frame, *other.frame})
+        firsts, seconds = one.expressed(rows), other.expressed(rows)
+
+        def of_other(combination: int) -> int:
+            return reduce(operator.xor, (seconds[k] for k in f2.entries(combination)), 0)
+
+        lifted, fresh = f2.echelon((first, 1 << k) for k, first in enumerate(firsts))
+        linear = [(head.bit_length() - 1, of_other(combination)) for head, combination in lifted.values()]
+        linear = [*linear, *zip(_free(one.frame), f2.basis(of_other(combination) for combination in fresh), strict=False)]
+        one.map.widen(max((bit + 1 for bit, _ in linear), default=0))
+        pruning = self.pruning
+        if pruning.rule != "bounded" or not other.map.certain:
+            neglected = one.map.multiply(
+                other.map, tuple(linear), threshold=pruning.merge, rule=pruning.rule, ties=other is right, limit=pruning.limit
+            )
+            one.ledger += neglected
+            self.processed += one.map.n
+        one.ledger += other.ledger
+        one.frame |= {c: f2.image(column, tuple(linear)) for c, column in other.frame.items()}
+        one.crashed += other.crashed - one.crashed * other.crashed
+        one.mortal |= other.mortal
+        return one
+
+    def _shrink(self, one: QubitSet, after: Needs) -> None:
+        """Forget what is not observed."""
+        if after is None:
+            one.map.settle()
+        else:
+            one.rebase([(row, row) for row in _within(after, one.coordinates, set())], one.frame)
+
+    def _relabel(self, one: QubitSet, step: do.Instruction, lost: set[int], after: Needs) -> None:
+        """A linear task, which loses coordinates."""
+        coordinates = {*one.frame} - lost
+        rows = _within(after, sum(1 << c for c in coordinates), coordinates)
+        one.rebase([(pulled(step, row), row) for row in rows], coordinates)
+
+    def _forget(self, qubits: Iterable[int], after: Needs) -> None:
+        lost = {2 * q for q in qubits} | {2 * q + 1 for q in qubits}
+        for one in self.sets:
+            if not lost.isdisjoint(one.frame):
+                coordinates = {*one.frame} - lost
+                rows = _within(after, sum(1 << c for c in coordinates), coordinates)
+                one.rebase([(row, row) for row in rows], coordinates)
+        self.sets = [one for one in self.sets if one.frame or one.mortal]
+
+    def _verify(self, step: do.Verify, after: Needs) -> None:
+        block = {2 * (step.first + one.qubit) + part for one in step.body if isinstance(one, do.Prepare) for part in (0, 1)}
+        self._forget({c // 2 for c in block}, after)
+        local = (
+            None
+            if after is None
+            else f2.basis(row >> 2 * step.first for row in _within(after, sum(1 << c for c in block), block))
+        )
+        question = (replace(step, first=0), None if local is None else tuple(sorted(local)))
+        if question not in self._known:
+            self._known[question] = self._prepare(replace(step, first=0), local)
+        made, attempt = self._known[question]
+        frame = {c + 2 * step.first: column for c, column in made.frame.items()}
+        self.sets.append(QubitSet(frame, made.map.copy(), made.ledger, made.crashed, made.mortal))
+        self.attempts.append(attempt)
+
+    def _prepare(self, step: do.Verify, observed: Needs) -> tuple[QubitSet, Attempt]:
+        """The block as the supply delivers it, and one attempt at it.
+
+        With r the rejected probability of an attempt, the accepted states and the ledger count 1 + r + r^2 + ... times, as often
+        as there are blocks, and all are rejected with probability r^supply.
+        """
+        sub = Tree(self.pruning, None, self._known)
+        checks = [1 << 2 * check for check in step.checks]
+        needs = None if observed is None else f2.basis([*observed, *checks])
+        sub.run(step.body, needs)
+        made = sub.take([one.qubit for one in step.body if isinstance(one, do.Prepare)], needs)
+        self.processed += sub.processed
+        self.peak = max(self.peak, sub.peak + sum(one.map.n for one in self.sets))
+        p = made.map.p[: made.map.n]
+        passed = made.map.values(made.expressed(checks)) == 0
+        accepted, rejected = float(p[passed].sum()), float(p[~passed].sum())
+        bounded = self.pruning.rule == "bounded"
+        if step.supply is None and not accepted > 0:
+            raise ConfigError(
+                "a Verify never accepts", got="acceptance 0", expected="checks that can be 0", fix="lower the noise"
+            )
+        attempt = Attempt(accepted, made.ledger)
+        fails = rejected if bounded else 1 - accepted
+        exhausted = 0.0 if step.supply is None else fails**step.supply
+        if step.supply is None:
+            factor = 1 / (accepted + made.ledger) if bounded else 1 / accepted
+        else:
+            factor = sum(fails**i for i in range(step.supply))
+        made.ledger = min(1.0, made.ledger * factor)
+        use = step.otherwise == "use" and rejected > 0
+        p *= np.where(passed, factor, exhausted / rejected if use else 0.0)
+        if step.otherwise == "skip" and exhausted > 0:
+            marker = packed([made.frame[2 * step.checks[0]]], made.map.words)
+            made.map.add(marker, np.array([exhausted]))
+        if step.otherwise == "abort" and step.supply is not None:
+            made.crashed, made.mortal = exhausted, True
+        made.map.depth += SUM + (step.supply or 0)
+        made.map.settle()
+        coordinates = {*made.frame} - {2 * bit for bit in step.released}
+        rows = _within(observed, sum(1 << c for c in coordinates), coordinates)
+        made.rebase([(row, row) for row in rows], coordinates)
+        return made, attempt
+
+    def _correct(self, step: do.Correct, needs: Needs, after: Needs) -> None:
+        one = self.take((q for row in (*step.syndromes, *step.table, step.absent) for q in row), needs)
+        if sees(step, after):
+            votes = [one.map.values(one.expressed([1 << 2 * bit for bit in bits])) for bits in step.syndromes]
+            absent = [one.map.values(one.expressed([1 << 2 * bit])) > 0 for bit in step.absent]
+            present = [~gone for gone in absent] or [np.ones(one.map.n, dtype=bool)] * len(votes)
+            cast = sum(valid.astype(np.int64) for valid in present)
+            chosen = np.zeros(one.map.n, dtype=np.int64)
+            elected = np.zeros(one.map.n, dtype=bool)
+            for value, valid in zip(votes, present, strict=True):
+                same = sum(((other == value) & there).astype(np.int64) for other, there in zip(votes, present, strict=True))
+                wins = valid & (2 * same > cast)
+                chosen[wins] = value[wins]
+                elected |= wins
+            patterns = [one.pattern(error) for error in corrections(step)]
+            errors = packed(patterns, one.map.words)[chosen]
+            errors[~elected] = 0
+            one.map.shift(errors)
+            self.processed += one.map.n
+        self._shrink(one, after)
+
+    def _custom(self, step: do.Custom, needs: Needs, after: Needs) -> None:
+        one = self.take(step.qubits, needs)
+        if not sees(step, after) or not one.map.n:
+            return
+        places = [2 * q + part for part in (0, 1) for q in step.qubits]
+        there = [c for c in places if c in one.frame]
+        found = one.map.values(one.expressed([1 << c for c in there]))
+        rows, errors, weights = [], [], []
+        for value in np.unique(found).tolist():
+            states = np.flatnonzero(found == value)
+            old = sum(1 << c for i, c in enumerate(there) if value >> i & 1)
+            x, z = (sum((old >> 2 * q + part & 1) << i for i, q in enumerate(step.qubits)) for part in (0, 1))
+            for (new_x, new_z), p in step.distribution(x, z).items():
+                new = sum((new_x >> i & 1) << 2 * q | (new_z >> i & 1) << 2 * q + 1 for i, q in enumerate(step.qubits))
+                rows.append(states)
+                errors.append(np.repeat(packed([one.pattern(old ^ new)], one.map.words), states.size, axis=0))
+                weights.append(one.map.p[states] * p)
+        one.map.replace(np.concatenate(rows), np.concatenate(errors), np.concatenate(weights))
+        self.processed += one.map.n
+
+    def _tally(self, block: Sequence[int], crash: Criterion, needs: Needs) -> None:
+        one = self.take(block, needs)
+        functionals, fails = score(crash, len(block))
+        one.crashed += one.map.keep(~fails[one.map.values(one.expressed(of_block(functionals, block)))])
+        one.mortal = True
+
+    def _account(self) -> None:
+        """Count the states; where memory has run out, halve them, and raise the thresholds from now on."""
+        self.peak = max(self.peak, sum(one.map.n for one in self.sets))
+        for one in self.sets:
+            if one.map.full:
+                one.ledger += one.map.prune()
+                self.exhausted = True
+                event, merge = (min(0.5, RAISE * max(t, SMALLEST)) for t in (self.pruning.event, self.pruning.merge))
+                self.pruning = replace(self.pruning, event=event, merge=merge)
+
+
+def _within(rows: Needs, mask: int, coordinates: Iterable[int]) -> list[int]:
+    """The functionals, restricted to some coordinates; all coordinates where everything is observed."""
+    if rows is None:
+        return [1 << c for c in coordinates]
+    return [row & mask for row in rows if row & mask]
+
+
+def _free(frame: dict[int, int]) -> Iterator[int]:
+    """The bits of a state that no functional uses."""
+    used = reduce(operator.or_, frame.values(), 0)
+    return (bit for bit in count(COUNT) if not used >> bit & 1)
+
+
+def _qubits(step: do.Gate) -> tuple[int, ...]:
+    match step:
+        case do.CX(control=a, target=b) | do.CZ(first=a, second=b) | do.Swap(first=a, second=b):
+            return (a, b)
+        case _:
+            return (step.qubit,)
+
+
+def _turn(frame: dict[int, int], step: do.Gate) -> None:
+    """A gate: what an error does from now on is what it did before it passed the gate backwards."""
+    match step:
+        case do.H(qubit=q):
+            frame[2 * q], frame[2 * q + 1] = frame[2 * q + 1], frame[2 * q]
+        case do.S(qubit=q):
+            frame[2 * q] ^= frame[2 * q + 1]
+        case do.CX(control=c, target=t):
+            frame[2 * c] ^= frame[2 * t]
+            frame[2 * t + 1] ^= frame[2 * c + 1]
+        case do.CZ(first=a, second=b):
+            frame[2 * a] ^= frame[2 * b + 1]
+            frame[2 * b] ^= frame[2 * a + 1]
+        case do.Swap(first=a, second=b):
+            for part in (0, 1):
+                frame[2 * a + part], frame[2 * b + part] = frame[2 * b + part], frame[2 * a + part]

@@ -1,0 +1,227 @@
+"""The error map as arrays: packed states and their probabilities.
+
+In: the states of a QubitSet (:mod:`triptych.qec.tree.engine` knows what their bits mean). Out: the map after events, products,
+linear maps and look-ups. Memory: 8 bytes a word and 8 for the probability of each state, 4 to 16 for the index, and up to half as
+much again while arrays grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.qec.tree import f2, kernels
+from triptych.qec.tree.kernels import COUNT, Floats, Rows, Words
+
+SMALLEST = 16
+EPSILON = 2.0**-52
+SUM = 64  # roundings of a pairwise sum, however long
+OVERHEAD = 56  # bytes of a state beyond its words: probability, index, and a second copy of everything while arrays grow
+
+
+def packed(vectors: Sequence[int], words: int) -> Words:
+    """Python integers as rows of 64-bit words."""
+    low = (1 << 64) - 1
+    return np.array([[v >> 64 * w & low for w in range(words)] for v in vectors], dtype=np.uint64).reshape(len(vectors), words)
+
+
+@final
+class ErrorMap:
+    """States and probabilities; it begins with the error-free state alone.
+
+    Attributes
+    ----------
+    n : number of states. depth : roundings in a row that any probability has seen at most. loose : states were changed one by
+    one, so that a transformation must follow.
+    """
+
+    def __init__(self, *, max_bytes: float) -> None:
+        self.keys = np.zeros((SMALLEST, 1), dtype=np.uint64)
+        self.p = np.zeros(SMALLEST)
+        self.p[0] = 1.0
+        self.n = 1
+        self.max_bytes = max_bytes
+        self.loose = False
+        self.depth = 0
+        self._reindex()
+
+    @property
+    def ceiling(self) -> int:
+        """The most states that may be held."""
+        return max(SMALLEST, int(self.max_bytes / (8 * self.words + OVERHEAD)))
+
+    @property
+    def certain(self) -> bool:
+        """Only the error-free state is there."""
+        return self.n == 1 and self.p[0] == 1.0 and not self.keys[0].any()
+
+    @property
+    def words(self) -> int:
+        """64-bit words of a state."""
+        return self.keys.shape[1]
+
+    def copy(self) -> ErrorMap:
+        """An independent map with the same states."""
+        other = ErrorMap(max_bytes=self.max_bytes)
+        other.keys, other.p, other.n, other.depth = self.keys[: self.n].copy(), self.p[: self.n].copy(), self.n, self.depth
+        other._reindex()
+        return other
+
+    def states(self) -> dict[int, float]:
+        """All states as integers."""
+        return {
+            sum(int(word) << 64 * w for w, word in enumerate(key)): float(p)
+            for key, p in zip(self.keys[: self.n], self.p[: self.n], strict=True)
+        }
+
+    def widen(self, bits: int) -> None:
+        """Make room for states of that many bits."""
+        missing = -(-bits // 64) - self.words
+        if missing > 0:
+            self.keys = np.hstack([self.keys, np.zeros((len(self.keys), missing), dtype=np.uint64)])
+            self._reindex()
+
+    def branch(self, errors: dict[int, float], *, threshold: float, lossy: bool, limit: int) -> tuple[float, int]:
+        """An error event: `errors` maps patterns to probabilities. States below `threshold` stay unbranched.
+
+        Returns the probability that was neglected, and how many states branched. With `lossy`, unbranched states lose what the
+        event would move; else they keep it. At most `limit` faults a state, where that is not negative.
+        """
+        rate = sum(errors.values())
+        patterns, shares = packed(list(errors), self.words), np.array(list(errors.values()))
+        rows, old, light = kernels.strike(self.p, self.n, threshold, 1 - rate if lossy else 1.0)
+        if not lossy:
+            self.p[rows] = old * (1 - rate)
+        reached, dropped = 0, 0.0
+        while True:
+            arguments = (rows, old, reached, patterns, shares, limit, self._full)
+            self.n, reached, lost = kernels.branch(self.keys, self.p, self.index, self.n, *arguments)
+            dropped += lost
+            if reached == rows.size:
+                break
+            self._grow()
+        self.depth += len(errors) + 4
+        return rate * light + dropped, rows.size
+
+    def multiply(self, other: ErrorMap, linear: f2.Map, *, threshold: float, rule: str, ties: bool, limit: int) -> float:
+        """The product with an independent map, whose states become patterns by a linear map. Returns what was neglected.
+
+        A pair is kept if its probability exceeds `threshold`. With the rule "preservation", the less probable of the two factors
+        of the others becomes the identity (of two equal ones `other`'s, if `ties`); else they are dropped.
+        """
+        order = np.argsort(-other.p[: other.n], kind="stable")
+        shares = other.p[: other.n][order]
+        patterns = mapped(other.keys[: other.n][order], linear, self.words)
+        above = np.append(np.cumsum(shares[::-1])[::-1], 0.0)
+        old = self.p[: self.n].copy()
+        neglected, to_states, to_patterns = kernels.tails(old, shares, above, threshold, ties)
+        self.p[: self.n] = to_states if rule == "preservation" else 0.0
+        reached, first, dropped = 0, 0, 0.0
+        while True:
+            arguments = (old, patterns, shares, reached, first, threshold, limit, self._full)
+            self.n, reached, first, lost = kernels.pairs(self.keys, self.p, self.index, self.n, *arguments)
+            dropped += lost
+            if reached == old.size:
+                break
+            self._grow()
+        if rule == "preservation":
+            moved = np.flatnonzero(to_patterns)
+            dropped += self.add(patterns[moved], to_patterns[moved])
+        self.depth += other.depth + min(old.size, shares.size) + 6
+        if np.count_nonzero(self.p[: self.n] == 0) > self.n // 4:
+            self.settle()
+        return float(neglected) + dropped
+
+    def add(self, states: Words, amounts: Floats) -> float:
+        """Probability for single states. Returns what found no room."""
+        reached, dropped = 0, 0.0
+        while True:
+            arguments = (states, amounts, reached, self._full)
+            self.n, reached, lost = kernels.add(self.keys, self.p, self.index, self.n, *arguments)
+            dropped += lost
+            if reached == amounts.size:
+                return dropped
+            self._grow()
+
+    def transform(self, linear: f2.Map) -> None:
+        """Every state becomes its image; equal states add up."""
+        kept = sum(1 << bit for bit, mask in linear if mask == 1 << bit) | (1 << COUNT) - 1
+        mixed = [(bit, mask) for bit, mask in linear if mask != 1 << bit]
+        self.index.fill(-1)
+        self.loose = False
+        keep, masks = packed([kept], self.words)[0], packed([mask for _, mask in mixed], self.words)
+        bits = np.array([bit for bit, _ in mixed], dtype=np.int64)
+        self.n, joined = kernels.rebuild(self.keys, self.p, self.index, self.n, keep, masks, bits)
+        self.depth += joined
+        if self.n < len(self.p) // 8:
+            self._resize(max(SMALLEST, 2 * self.n))
+
+    def values(self, functionals: Sequence[int]) -> Rows:
+        """For each state the number whose bit i is the value of functional i (a mask over the state's bits)."""
+        found: Rows = kernels.values(self.keys, self.n, packed(functionals, self.words))
+        return found
+
+    def shift(self, errors: Words) -> None:
+        """Add errors[i] to state i."""
+        self.keys[: self.n] ^= errors
+        self.loose = True
+
+    def replace(self, rows: Rows, errors: Words, weights: Floats) -> None:
+        """The map that has, for each i, state rows[i] with errors[i] added and weights[i] as its probability."""
+        self.keys, self.p = self.keys[rows] ^ errors, weights
+        self.n = len(rows)
+        self._reindex()
+        self.settle()
+
+    def keep(self, chosen: NDArray[np.bool_]) -> float:
+        """Only these states stay. Returns the probability of the others."""
+        gone = float(self.p[: self.n][~chosen].sum())
+        self.p[: self.n][~chosen] = 0.0
+        self.depth += SUM
+        self.settle()
+        return gone
+
+    def settle(self) -> None:
+        """States of probability 0 go, equal ones are joined."""
+        self.transform(self._identity)
+
+    def prune(self) -> float:
+        """The less probable half of the states goes. Returns its probability."""
+        return self.keep(self.p[: self.n] > np.median(self.p[: self.n]))
+
+    @property
+    def _identity(self) -> f2.Map:
+        return tuple((bit, 1 << bit) for bit in range(64 * self.words))
+
+    @property
+    def full(self) -> bool:
+        """No more states fit."""
+        return self.n >= self.ceiling
+
+    @property
+    def _full(self) -> bool:
+        return len(self.p) >= self.ceiling
+
+    def _grow(self) -> None:
+        self._resize(min(self.ceiling, max(len(self.p) * 3 // 2, len(self.p) + SMALLEST)))
+
+    def _resize(self, rows: int) -> None:
+        keys, p = np.empty((rows, self.words), dtype=np.uint64), np.zeros(rows)
+        keys[: self.n], p[: self.n] = self.keys[: self.n], self.p[: self.n]
+        self.keys, self.p = keys, p
+        self._reindex()
+
+    def _reindex(self) -> None:
+        self.index = np.full(1 << (max(SMALLEST, len(self.p) * 4 // 3)).bit_length(), -1, dtype=np.int32)
+        kernels.fill(self.keys, self.n, self.index)
+
+
+def mapped(states: Words, linear: f2.Map, words: int) -> Words:
+    """The images of states under a linear map, with so many words."""
+    out = np.zeros((len(states), words), dtype=np.uint64)
+    bits = np.array([bit for bit, _ in linear], dtype=np.int64)
+    kernels.images(states, packed([mask for _, mask in linear], states.shape[1]), bits, out)
+    return out

@@ -1,0 +1,157 @@
+"""What the rest of a program can still see of an error.
+
+In: instructions and a criterion. Out: for each moment a set of linear functionals, such that two errors with equal values have
+the same fate. A functional is a packed mask over the coordinates of an error (bit 2q: X part or measured bit of qubit q, bit 2q + 1:
+Z part); its value is the parity of what it selects. The engine follows these values alone: stabilizers, the sector that a
+criterion ignores, and everything that is measured and forgotten need no states of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.errors import ConfigError
+from triptych.qec import program as do
+from triptych.qec.criteria import Criterion
+from triptych.qec.tree import f2
+
+LARGEST_BLOCK = 10
+
+
+class Score(NamedTuple):
+    """A criterion as a table. functionals : over the coordinates of a block; fails : [2^functionals], by their values."""
+
+    functionals: tuple[int, ...]
+    fails: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=64)
+def score(crash: Criterion, qubits: int) -> Score:
+    """The functionals that a criterion depends on, found by itself.
+
+    A function on F2^(2n) depends on exactly the span of the characters in its Walsh-Hadamard spectrum. Cost: 4^n evaluations.
+
+    Raises
+    ------
+    ConfigError
+        If the block has more than 10 qubits.
+
+    Examples
+    --------
+    >>> from triptych.qec.criteria import readout, strict
+    >>> len(score(readout, 7).functionals), len(score(strict, 7).functionals)
+    (4, 14)
+    """
+    if qubits > LARGEST_BLOCK:
+        raise ConfigError("a criterion is tabulated over all errors of a block", got=f"{qubits} qubits", expected="10 or fewer")
+    errors = range(4**qubits)
+    table = np.array([crash(_part(error, qubits, 0), _part(error, qubits, 1)) for error in errors], dtype=np.int64)
+    spectrum = table.copy()
+    for axis in range(2 * qubits):
+        pairs = spectrum.reshape(-1, 2, 1 << axis)
+        spectrum = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1).reshape(-1)
+    rows: dict[int, f2.Row] = {}
+    for character in np.flatnonzero(spectrum).tolist():
+        for pivot, (head, _) in rows.items():
+            if character & pivot:
+                character ^= head
+        if character:
+            rows = f2.echelon([*rows.values(), (character, 0)])[0]
+    functionals = tuple(sorted(head for head, _ in rows.values()))
+    fails = np.zeros(1 << len(functionals), dtype=bool)
+    values = sum(
+        ((np.bitwise_count(np.arange(4**qubits) & mask) & 1).astype(np.int64) << i for i, mask in enumerate(functionals)),
+        start=np.zeros(4**qubits, dtype=np.int64),
+    )
+    fails[values] = table.astype(bool)
+    return Score(functionals, fails)
+
+
+def _part(error: int, qubits: int, part: int) -> int:
+    return sum((error >> 2 * q + part & 1) << q for q in range(qubits))
+
+
+def of_block(functionals: Iterable[int], block: Sequence[int]) -> list[int]:
+    """The functionals of a criterion on the qubits of one block of the program."""
+    return [sum(1 << 2 * block[c // 2] + c % 2 for c in f2.entries(row)) for row in functionals]
+
+
+def before(step: do.Instruction, rows: list[int], crash: Criterion | None) -> list[int]:
+    """What is observed before an instruction, given what is observed after it; `crash` scores at each Tally."""
+    match step:
+        case do.Prepare(qubit=q):
+            return f2.basis(row & ~(3 << 2 * q) for row in rows)
+        case do.Verify(body=body, first=first):
+            fresh = sum(3 << 2 * (first + one.qubit) for one in body if isinstance(one, do.Prepare))
+            return f2.basis(row & ~fresh for row in rows)
+        case do.Correct() | do.Custom() if not sees(step, rows):
+            return rows
+        case do.Correct():
+            bits = (*(bit for bits in step.syndromes for bit in bits), *step.absent)
+            return f2.basis([*rows, *(1 << 2 * bit for bit in bits)])
+        case do.Custom(qubits=qubits):
+            return f2.basis([*rows, *(1 << 2 * q + part for q in qubits for part in (0, 1))])
+        case do.Tally(blocks=blocks) if crash is not None:
+            return f2.basis([*rows, *(row for block in blocks for row in of_block(score(crash, len(block)).functionals, block))])
+        case _:
+            return [earlier for row in rows if (earlier := pulled(step, row))]
+
+
+def sees(step: do.Correct | do.Custom, rows: list[int] | None) -> bool:
+    """Whether it makes a difference to what is observed afterwards (None: everything)."""
+    if rows is None:
+        return True
+    if isinstance(step, do.Correct):
+        return any(f2.parity(row & error) for row in rows for error in corrections(step))
+    return any(row & sum(3 << 2 * q for q in step.qubits) for row in rows)
+
+
+def corrections(step: do.Correct) -> list[int]:
+    """The packed error of each row of the look-up table."""
+    return [sum(1 << 2 * q + (step.pauli == "Z") for q in row) for row in step.table]
+
+
+def pulled(step: do.Instruction, row: int) -> int:
+    """A functional after a linear instruction, as a functional of the error before it."""
+
+    def adds(source: int, target: int) -> int:
+        return (row >> target & 1) << source
+
+    match step:
+        case do.H(qubit=q):
+            return row & ~(3 << 2 * q) | (row >> 2 * q & 1) << 2 * q + 1 | (row >> 2 * q + 1 & 1) << 2 * q
+        case do.S(qubit=q):
+            return row ^ adds(2 * q, 2 * q + 1)
+        case do.CX(control=c, target=t):
+            return row ^ adds(2 * c, 2 * t) ^ adds(2 * t + 1, 2 * c + 1)
+        case do.CZ(first=a, second=b):
+            return row ^ adds(2 * a, 2 * b + 1) ^ adds(2 * b, 2 * a + 1)
+        case do.Swap(first=a, second=b):
+            left, right = row >> 2 * a & 3, row >> 2 * b & 3
+            return row & ~(3 << 2 * a | 3 << 2 * b) | left << 2 * b | right << 2 * a
+        case do.Measure(qubit=q, basis=basis):
+            return row & ~(3 << 2 * q) | (row >> 2 * q & 1) << 2 * q + (basis == "X")
+        case do.Syndrome(bits=bits, checks=checks):
+            kept = row & ~sum(1 << 2 * bit for bit in bits)
+            for bit, check in zip(bits, checks, strict=False):
+                if row >> 2 * bit & 1:
+                    kept ^= sum(1 << 2 * bits[i] for i in check)
+            return kept
+        case _:
+            return row
+
+
+def throughout(steps: Sequence[do.Instruction], rows: list[int], crash: Criterion | None = None) -> list[list[int]]:
+    """What is observed before each instruction and, last, at the end (`rows`): one entry more than instructions.
+
+    Cost: (instructions) x (functionals) integer operations.
+    """
+    moments = [f2.basis(rows)]
+    for step in reversed(steps):
+        moments.append(before(step, moments[-1], crash))
+    return moments[::-1]
