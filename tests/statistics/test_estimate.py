@@ -48,6 +48,12 @@ def test_the_printed_value_is_within_its_printed_digits(value, error):
     assert abs(float(mantissa + exponent) - value) <= 0.051 * error + 1e-9 * abs(value)
 
 
+def test_half_width_is_that_of_the_bounds_or_the_error():
+    assert Estimate.certified(2.0, lower=1.0, upper=5.0).half_width == 2.0
+    assert Estimate.statistical(2.0, 0.3, lower=1.9, upper=2.5).half_width == pytest.approx(0.3)
+    assert (Estimate.statistical(2.0, 0.25).half_width, Estimate.exact(2.0).half_width) == (0.25, 0.0)
+
+
 def test_pull_combines_both_errors_and_never_hides_a_difference():
     answer = Estimate.statistical(1.0, 3.0)
     assert answer.pull(Estimate.statistical(11.0, 4.0)) == pytest.approx(-2.0)

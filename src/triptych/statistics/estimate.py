@@ -75,6 +75,19 @@ class Estimate:
         """A value with one standard deviation `error`; `lower` and `upper` add a 68 % interval where it is not symmetric."""
         return cls(value=float(value), kind="statistical", error=float(error), lower=lower, upper=upper)
 
+    @property
+    def half_width(self) -> float:
+        """Half the distance of the bounds; the error where there are none; 0 for an exact value.
+
+        Examples
+        --------
+        >>> Estimate.certified(3.0, lower=1.0, upper=4.0).half_width
+        1.5
+        """
+        if self.lower is None or self.upper is None:
+            return self.error or 0.0
+        return (self.upper - self.lower) / 2
+
     def pull(self, truth: float | Estimate) -> float | None:
         """(value - truth) over the combined standard deviation, or None where neither side has a statistical error.
 

@@ -20,7 +20,7 @@ rules, unbranched states keep their probability; the ledger then bounds the devi
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import count
@@ -163,13 +163,14 @@ class Tree:
         self.exhausted = False
         self._known = {} if known is None else known
 
-    def run(self, steps: Sequence[do.Instruction], observed: Needs) -> None:
-        """All the instructions; `observed` are the functionals that matter at the end."""
+    def run(self, steps: Sequence[do.Instruction], observed: Needs, *, advance: Callable[[], object] = lambda: None) -> None:
+        """All the instructions; `observed` are the functionals that matter at the end. `advance` is called after each."""
         moments: list[Needs] = [None] * (len(steps) + 1)
         if observed is not None:
             moments = [*throughout(steps, observed, self.crash)]
         for i, step in enumerate(steps):
             self.apply(step, moments[i], moments[i + 1])
+            advance()
 
     def apply(self, step: do.Instruction, needs: Needs = None, after: Needs = None) -> None:
         """One instruction, and what is observed before and after it. By default everything is: states are Pauli strings then.

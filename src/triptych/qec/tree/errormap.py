@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.qec.tree import f2, kernels
-from triptych.qec.tree.kernels import COUNT, Floats, Rows, Words
+from triptych.qec.tree.kernels import COUNT, Floats, Index, Rows, Words
 
 SMALLEST = 16
 EPSILON = 2.0**-52
 SUM = 64  # roundings of a pairwise sum, however long
-OVERHEAD = 56  # bytes of a state beyond its words: probability, index, and a second copy of everything while arrays grow
+OVERHEAD = 80  # bytes of a state beyond its words: probability, index, copies while arrays grow and while states are rewritten
 
 
 def packed(vectors: Sequence[int], words: int) -> Words:
@@ -133,7 +133,7 @@ class ErrorMap:
         self.depth += other.depth + min(old.size, shares.size) + 6
         if np.count_nonzero(self.p[: self.n] == 0) > self.n // 4:
             self.settle()
-        return float(neglected) + dropped
+        return float(neglected + dropped)
 
     def add(self, states: Words, amounts: Floats) -> float:
         """Probability for single states. Returns what found no room."""
@@ -143,7 +143,7 @@ class ErrorMap:
             self.n, reached, lost = kernels.add(self.keys, self.p, self.index, self.n, *arguments)
             dropped += lost
             if reached == amounts.size:
-                return dropped
+                return float(dropped)
             self._grow()
 
     def transform(self, linear: f2.Map) -> None:
@@ -209,6 +209,7 @@ class ErrorMap:
         self._resize(min(self.ceiling, max(len(self.p) * 3 // 2, len(self.p) + SMALLEST)))
 
     def _resize(self, rows: int) -> None:
+        self.index = self.index[:0]
         keys, p = np.empty((rows, self.words), dtype=np.uint64), np.zeros(rows)
         keys[: self.n], p[: self.n] = self.keys[: self.n], self.p[: self.n]
         self.keys, self.p = keys, p
