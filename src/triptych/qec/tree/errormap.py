@@ -39,6 +39,7 @@ class ErrorMap:
     """
 
     def __init__(self, *, max_bytes: float) -> None:
+        self.index: Index = np.empty(0, dtype=np.int32)
         self.keys = np.zeros((SMALLEST, 1), dtype=np.uint64)
         self.p = np.zeros(SMALLEST)
         self.p[0] = 1.0

@@ -1,8 +1,8 @@
 """What the rest of a program can still see of an error.
 
 In: instructions and a criterion. Out: for each moment a set of linear functionals, such that two errors with equal values have
-the same fate. A functional is a packed mask over the coordinates of an error (bit 2q: X part or measured bit of qubit q, bit 2q + 1:
-Z part); its value is the parity of what it selects. The engine follows these values alone: stabilizers, the sector that a
+the same fate. A functional is a packed mask over the coordinates of an error (bit 2q: X part or measured bit of qubit q, bit
+2q + 1: Z part); its value is the parity of what it selects. The engine follows these values alone: stabilizers, the sector that a
 criterion ignores, and everything that is measured and forgotten need no states of their own.
 """
 
