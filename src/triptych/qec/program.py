@@ -240,7 +240,7 @@ class Custom:
         if not fits or abs(total - 1) > 1e-12:
             raise ConfigError(
                 "a Custom task returns no distribution",
-                got=f"{chances} for x = {x}, z = {z}",
+                got=f"{chances} for (x, z) = {x, z}",
                 expected="probabilities that sum to 1",
             )
         return {error: p / total for error, p in chances.items() if p > 0}

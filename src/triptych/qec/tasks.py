@@ -246,7 +246,6 @@ def apply(old: QubitSet, step: Custom) -> QubitSet:
     ConfigError
         If the probabilities for a state do not sum to 1 within 1e-12, or if it becomes something that these qubits cannot hold.
     """
-    size = 1 << len(step.qubits)
     others = ~sum(3 << 2 * q for q in step.qubits)
     spread: dict[tuple[int, int], list[tuple[int, float]]] = {}
     new: ErrorMap = {}
@@ -255,16 +254,7 @@ def apply(old: QubitSet, step: Custom) -> QubitSet:
     for state, p in old.states.items():
         here = parts(state, step.qubits)
         if here not in spread:
-            chances = step.change(*here)
-            total = math.fsum(chances.values())
-            fits = all(share >= 0 and 0 <= x < size and 0 <= z < size for (x, z), share in chances.items())
-            if not (fits and abs(total - 1) <= 1e-12):
-                raise ConfigError(
-                    f"a Custom task has no distribution for the error (x, z) = {here}",
-                    got=dict(chances),
-                    expected=f"probabilities >= 0 of errors with 0 <= x, z < {size}, summing to 1",
-                )
-            spread[here] = [(packed(*error, step.qubits), share / total) for error, share in chances.items()]
+            spread[here] = [(packed(*error, step.qubits), share) for error, share in step.distribution(*here).items()]
         for error, share in spread[here]:
             changed = state & others | error
             new[changed] = already(changed, 0.0) + share * p

@@ -6,7 +6,6 @@ were prepared for those that were accepted. Errors are columns of bits over the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -201,12 +200,9 @@ def _custom(step: do.Custom, frames: _Frames, rng: np.random.Generator) -> None:
     """Each different error has its own distribution, from which each of its shots draws."""
     errors, which = _distinct(frames.x, frames.z, step.qubits)
     for error, (x, z) in enumerate(errors):
-        change = step.change(x, z)
-        total = math.fsum(change.values())
-        if not math.isclose(total, 1.0, abs_tol=1e-9) or min(change.values()) < 0:
-            raise ConfigError("a Custom task returns no distribution", got=dict(change), expected="probabilities that sum to 1")
+        chances = step.distribution(x, z)
         shots = np.flatnonzero(which == error)
-        drawn = np.array(list(change))[rng.choice(len(change), size=shots.size, p=np.array(list(change.values())) / total)]
+        drawn = np.array(list(chances))[rng.choice(len(chances), size=shots.size, p=list(chances.values()))]
         for i, q in enumerate(step.qubits):
             frames.x[q, shots], frames.z[q, shots] = (drawn.T >> i & 1).astype(np.uint8)
 
