@@ -15,6 +15,7 @@ from tests.qec.strategies import Case, clifford_circuits, programs
 from triptych.errors import ConfigError
 from triptych.qec import Noise, criteria, reference, simulate, steane
 from triptych.qec import program as do
+from triptych.qec.montecarlo import geometric
 from triptych.qec.tree import Pruning, Tree, f2, of_block, score
 
 STEADY = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -270,3 +271,53 @@ def test_a_criterion_on_too_many_qubits_is_refused():
     program = do.Program(instructions=tuple(do.Prepare(qubit=q) for q in range(11)), blocks=(tuple(range(11)),))
     with pytest.raises(ConfigError, match="10 or fewer"):
         simulate(program, criterion=lambda x, z: x > 0)
+
+
+def test_probability_is_conserved_or_accounted_for():
+    program = steane.cnot_recovery(Noise.uniform(1e-3))
+    for rule in ("preservation", "bounded"):
+        tree, observed = grown(Case(program, criteria.css), Pruning(event=1e-6, merge=1e-11, rule=rule))
+        tree.score(program.blocks, criteria.css, observed)
+        whole = [one for one in tree.sets if one.mortal]
+        (total,) = [float(one.map.p[: one.map.n].sum()) + one.crashed for one in whole]
+        if rule == "preservation":
+            assert total == pytest.approx(1.0, abs=1e-12)
+        else:
+            assert total < 1 - 1e-6
+            assert total + whole[0].ledger == pytest.approx(
+                1.0, abs=1e-9
+            )  # the ledger of a product counts a pair of losses twice
+            assert total + whole[0].ledger > 1 - 1e-12
+
+
+def drawn_agrees(logical_qubits: int, preparation: str, criterion: str, p: float, event: float, shots: int) -> None:
+    program = steane.tree_program(logical_qubits=logical_qubits, noise=Noise.uniform(p), preparation=preparation)
+    found = simulate(program, criterion=criterion, event_threshold=event, merge_threshold=1e-2 * p * event, max_memory_gb=0.5)
+    crash = criteria.CRITERIA[criterion]
+    drawn = geometric.sample(program, crash, shots=shots, rng=np.random.default_rng([logical_qubits, len(criterion)]))
+    for interval, hits, trials in (
+        (found.crash_rate, drawn.crashes, drawn.shots),
+        (found.acceptance, drawn.accepted, drawn.prepared),
+    ):
+        likely = min(max(hits / trials, interval.lower), interval.upper)  # of the certified values, the one that fits best
+        assert abs(hits - trials * likely) <= 4 * (trials * likely * (1 - likely)) ** 0.5
+
+
+@pytest.mark.parametrize("preparation", ["9+3", "8+1"])
+@pytest.mark.parametrize("criterion", ["readout", "css", "paper22", "strict"])
+def test_monte_carlo_agrees_on_two_blocks(criterion, preparation):
+    drawn_agrees(2, preparation, criterion, 1e-3, 1e-6, 1_000_000)
+
+
+@pytest.mark.parametrize("preparation", ["9+3", "8+1"])
+def test_monte_carlo_agrees_at_strong_noise(preparation):
+    drawn_agrees(2, preparation, "readout", 1e-2, 1e-7, 100_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("p", "event"), [(1e-3, 1e-7), (1e-2, 1e-7)])
+@pytest.mark.parametrize("preparation", ["9+3", "8+1"])
+@pytest.mark.parametrize("criterion", ["readout", "css", "paper22", "strict"])
+@pytest.mark.parametrize("logical_qubits", [2, 3, 4])
+def test_monte_carlo_agrees(logical_qubits, criterion, preparation, p, event):
+    drawn_agrees(logical_qubits, preparation, criterion, p, event, 200_000)

@@ -337,6 +337,7 @@ class Tree:
         sub.run(step.body, needs)
         made = sub.take([one.qubit for one in step.body if isinstance(one, do.Prepare)], needs)
         self.processed += sub.processed
+        self.exhausted |= sub.exhausted
         self.peak = max(self.peak, sub.peak + sum(one.map.n for one in self.sets))
         p = made.map.p[: made.map.n]
         passed = made.map.values(made.expressed(checks)) == 0

@@ -92,10 +92,11 @@ class ErrorMap:
         event would move; else they keep it. At most `limit` faults a state, where that is not negative.
         """
         rate = sum(errors.values())
+        stay = max(0.0, 1 - rate)
         patterns, shares = packed(list(errors), self.words), np.array(list(errors.values()))
-        rows, old, light = kernels.strike(self.p, self.n, threshold, 1 - rate if lossy else 1.0)
+        rows, old, light = kernels.strike(self.p, self.n, threshold, stay if lossy else 1.0)
         if not lossy:
-            self.p[rows] = old * (1 - rate)
+            self.p[rows] = old * stay
         reached, dropped = 0, 0.0
         while True:
             arguments = (rows, old, reached, patterns, shares, limit, self._full)
