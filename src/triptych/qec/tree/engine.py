@@ -19,6 +19,7 @@ rules, unbranched states keep their probability; the ledger then bounds the devi
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -348,12 +349,8 @@ class Tree:
                 "a Verify never accepts", got="acceptance 0", expected="checks that can be 0", fix="lower the noise"
             )
         attempt = Attempt(accepted, made.ledger)
-        fails = rejected if bounded else 1 - accepted
-        exhausted = 0.0 if step.supply is None else fails**step.supply
-        if step.supply is None:
-            factor = 1 / (accepted + made.ledger) if bounded else 1 / accepted
-        else:
-            factor = sum(fails**i for i in range(step.supply))
+        factor = _tries(accepted + made.ledger if bounded else accepted, step.supply)
+        exhausted = 0.0 if step.supply is None else (rejected if bounded else max(0.0, 1 - accepted)) ** step.supply
         made.ledger = min(1.0, made.ledger * factor)
         use = step.otherwise == "use" and rejected > 0
         p *= np.where(passed, factor, exhausted / rejected if use else 0.0)
@@ -362,7 +359,7 @@ class Tree:
             made.map.add(marker, np.array([exhausted]))
         if step.otherwise == "abort" and step.supply is not None:
             made.crashed, made.mortal = exhausted, True
-        made.map.depth += SUM + (step.supply or 0)
+        made.map.depth += SUM
         made.map.settle()
         coordinates = {*made.frame} - {2 * bit for bit in step.released}
         rows = _within(observed, sum(1 << c for c in coordinates), coordinates)
@@ -432,6 +429,15 @@ def _within(rows: Needs, mask: int, coordinates: Iterable[int]) -> list[int]:
     if rows is None:
         return [1 << c for c in coordinates]
     return [row & mask for row in rows if row & mask]
+
+
+def _tries(success: float, supply: int | None) -> float:
+    """How many of a supply of attempts are made in the mean: 1 + r + r^2 + ... with r = 1 - success."""
+    if supply is None:
+        return 1 / success
+    if success >= 1:
+        return 1.0
+    return -math.expm1(supply * math.log1p(-success)) / success if success > 0 else float(supply)
 
 
 def _free(frame: dict[int, int]) -> Iterator[int]:
