@@ -21,7 +21,7 @@ lines = [bits for bits in range(128) if bits.bit_count() == 3 and qec.criteria.s
 lines = [tuple(q for q in range(7) if bits >> q & 1) for bits in lines]
 
 # %%
-# A bit-flip recovery for each, over two decades of uniform noise. Thresholds that follow the noise keep the time the same.
+# A bit-flip recovery for each, over two decades of uniform noise; thresholds follow by themselves.
 
 rates = np.array([1e-5, 1e-4, 1e-3])
 
@@ -32,7 +32,7 @@ def crash_rates(line):
     found = []
     for p in rates:
         program = qec.steane.bit_flip_recovery(qec.Noise.uniform(p), preparation=circuit)
-        found.append(qec.simulate(program, resolution=1e-3).crash_rate)
+        found.append(qec.simulate(program, relative_width=1e-2).crash_rate)
     return found
 
 

@@ -76,8 +76,8 @@ MUTATIONS = (
     Mutation(
         "qec: what was dropped counts as a rejected ancilla",
         "qec/tree/engine.py",
-        "_tries(accepted + made.ledger if bounded else accepted, step.supply)",
-        "_tries(accepted, step.supply)",
+        "tries(accepted + made.ledger if bounded else accepted, step.supply)",
+        "tries(accepted, step.supply)",
         ("tests/qec/test_tree.py",),
     ),
     Mutation(

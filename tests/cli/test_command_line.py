@@ -60,7 +60,15 @@ def test_help_imports_neither_jax_nor_numba_nor_a_panel(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [("qec", "run"), ("lattice", "sample"), ("lattice", "exact"), ("lattice", "reproduce", "fig1"), ("halos", "measure")]
+    "words",
+    [
+        ("qec", "run"),
+        ("qec", "describe"),
+        ("lattice", "sample"),
+        ("lattice", "exact"),
+        ("lattice", "reproduce", "fig1"),
+        ("halos", "measure"),
+    ],
 )
 def test_every_verb_has_help_with_an_example(here, words):
     code, text, _ = here(*words, "--help")
@@ -89,7 +97,7 @@ def test_the_examples_of_all_panel_verbs_are_accepted(here, monkeypatch):
     monkeypatch.setattr("triptych.cli.verbs.execute", execute)
     (here.tmp_path / "papers").symlink_to(ROOT / "papers")
     shown = [example for panel in PANELS for example in examples(app[panel])]
-    assert len(shown) >= 7
+    assert len(shown) >= 8
     for example in shown:
         assert here(*example.split())[0] == 130, example
     assert sorted(begun) == sorted(set(begun))
@@ -113,6 +121,14 @@ def test_the_examples_of_all_panel_verbs_are_accepted(here, monkeypatch):
         (["qec", "run", "--noise.p", "-0.1"], ["-0.1"]),
         (["qec", "run", "--program.criterion", "cs"], ["no such choice", "did you mean 'css'"]),
         (["qec", "run", "--config", "nowhere.toml"], ["does not exist", "nowhere.toml"]),
+        (["qec", "run", "--noise.file", "nowhere.toml"], ["noise.file does not exist", "nowhere.toml"]),
+        (["qec", "run", "--noise.overrides", "check/reset"], ["noise.overrides", "place/class=rate"]),
+        (["qec", "run", "--engine.resolution", "1e-4"], ["--engine.resolution", "--engine.reduction"]),
+        (
+            ["qec", "run", "--engine.name", "reference", "--engine.merge", "bounded"],
+            ["reference has no bounded merges", "preservation or lossy"],
+        ),
+        (["qec", "describe", "--program.kind", "ring", "--program.logical-qubits", "1"], ["two blocks"]),
     ],
 )
 def test_usage_errors_end_with_code_2_and_one_clear_message(here, tmp_path, arguments, words):
@@ -150,7 +166,7 @@ def test_json_mode_prints_one_object_and_the_second_call_finds_the_run(tmp_path)
 
 
 SAMPLE = ["lattice", "sample", "--beta", "2", "--shape", "4,4", "--chains", "8", "--trajectories", "20000", "--json"]
-MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "1200000", "--json"]
+MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "2400000", "--json"]
 
 
 @pytest.fixture(scope="module")
@@ -188,10 +204,40 @@ def test_an_interrupted_run_resumes_with_the_identical_result(tmp_path, uninterr
 
 
 def test_workers_and_a_dask_cluster_give_the_same_answer(tmp_path):
-    question = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "120000", "--json"]
+    question = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-3", "--engine.shots", "1200000", "--json"]
     fan_outs = {"serial": (), "workers": ("--workers", "2"), "dask": ("--dask", "local", "--workers", "2")}
     answers = [triptych(*question, *options, "--out", str(tmp_path / name), cwd=tmp_path) for name, options in fan_outs.items()]
     assert all(without_times(json.loads(done.stdout)) == without_times(json.loads(answers[0].stdout)) for done in answers)
+
+
+def test_the_answers_of_the_tree(here):
+    """The paper's program at the rates of Table I, asked in a file and on the command line."""
+    from triptych.qec import Noise, simulate, steane
+
+    truth = simulate(steane.two_qubit(Noise.eshe_rates()), criterion="readout", relative_width=1e-6).crash_rate
+    (here.tmp_path / "c.toml").write_text(
+        '[program]\nkind = "two_qubit"\ncriterion = "readout"\n[noise]\npreset = "eshe_rates"\n'
+    )
+    code, out, err = here("qec", "run", "--config", "c.toml", "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert answer["lower"] < truth.lower < truth.upper < answer["upper"] < 1.0021 * answer["lower"]
+    assert (answer["engine"], answer["logical_qubits"], answer["physical_qubits"]) == ("tree", 2, 134)
+    code, out, _ = here("qec", "run", "--config", "c.toml", "--engine.event-threshold", "1e-7", "--engine.reduction", "none")
+    assert code == 0
+    assert "reduction: none" in out
+    assert "event_threshold: 1e-07" in out
+
+
+def test_describe_for_the_eye_and_for_scripts(here):
+    words = ["qec", "describe", "--program.kind", "tree", "--program.logical-qubits", "10", "--noise.preset", "eshe"]
+    code, out, _ = here(*words)
+    assert code == 0
+    assert "physical_qubits: 1150" in out
+    assert "nonfailing_states: css: 64, paper22: 22" in out
+    answer = json.loads(here(*words, "--json")[1])
+    assert {"physical_qubits": 1150, "cycles": 34, "logical_qubits": 10}.items() <= answer.items()
+    assert {"gates", "tasks", "noise", "noise_classes", "nonfailing_states"} <= set(answer)
 
 
 def without_times(value):

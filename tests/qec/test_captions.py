@@ -19,8 +19,16 @@ def test_fig1(run):
     assert answer["after"]["IIY"] == pytest.approx(0.1 * (0.6 + 0.35))
     assert sum(answer["after"].values()) == pytest.approx(1)
     assert answer["neglected"] == pytest.approx(0.3 * 0.05)
-    (claim,) = answer["claims"]
-    assert (claim["id"], claim["verdict"]) == ("chi2008/fig1-event-threshold", "holds")
+    claims = {claim["id"]: (claim["verdict"], claim["our_value"]) for claim in answer["claims"]}
+    assert claims["chi2008/fig1-event-threshold"][0] == "holds"
+    assert claims["chi2008/sec2d-event-branching"] == (
+        "holds", "I 0.7, X 0.1, Y 0.1, Z 0.1 at f = 0.3; 15 two-qubit errors of 0.02",
+    )  # fmt: skip
+    assert claims["chi2008/sec2d-gates-move-errors"] == (
+        "holds",
+        "H: X to Z, H: Z to X, CNOT (control right): IX to XX, CNOT (control right): XI to XI, "
+        "CNOT (control right): IZ to IZ, CNOT (control right): ZI to ZZ",
+    )
 
 
 def test_fig2(run):
@@ -29,8 +37,10 @@ def test_fig2(run):
     assert sum(answer["lossy"].values()) == pytest.approx(1 - 0.005)
     assert answer["preservation"]["IIIYI"] == pytest.approx(0.1)
     assert answer["lossy"]["IIIYI"] == pytest.approx(0.095)
-    (claim,) = answer["claims"]
-    assert (claim["id"], claim["verdict"]) == ("chi2008/fig2-merge", "holds")
+    claims = {claim["id"]: (claim["verdict"], claim["our_value"]) for claim in answer["claims"]}
+    assert claims["chi2008/fig2-merge"][0] == "holds"
+    assert claims["chi2008/sec2e-merge-is-cross-product"] == ("holds", "2 x 2 states: 4 at threshold 0, 3 at 0.01")
+    assert claims["chi2008/sec2e-split-never-grows"] == ("holds", "3 to 3 to 2 to 2 to 1 to 1 states")
 
 
 @pytest.mark.parametrize("fields", [{"single": 0.05}, {"double": 0.1}, {"single": 0.85, "double": 0.06}])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
+from math import comb
 
 import numpy as np
 import pytest
@@ -290,6 +292,15 @@ def test_probability_is_conserved_or_accounted_for():
             assert total + whole[0].ledger > 1 - 1e-12
 
 
+@pytest.mark.parametrize("limits", [{"max_faults": 1}, {"max_memory": 1e6}])
+def test_what_is_left_out_is_counted_once(limits):
+    program = steane.cnot_recovery(Noise.uniform(1e-3))
+    tree, observed = grown(Case(program, criteria.css), Pruning(event=1e-7, merge=1e-12, **limits))
+    tree.score(program.blocks, criteria.css, observed)
+    (whole,) = [one for one in tree.sets if one.mortal]
+    assert float(whole.map.p[: whole.map.n].sum()) + whole.crashed + whole.ledger == pytest.approx(1.0, rel=0.02)
+
+
 def drawn_agrees(logical_qubits: int, preparation: str, criterion: str, p: float, event: float, shots: int) -> None:
     program = steane.tree_program(logical_qubits=logical_qubits, noise=Noise.uniform(p), preparation=preparation)
     found = simulate(program, criterion=criterion, event_threshold=event, merge_threshold=1e-2 * p * event, max_memory_gb=0.5)
@@ -321,3 +332,92 @@ def test_monte_carlo_agrees_at_strong_noise(preparation):
 @pytest.mark.parametrize("logical_qubits", [2, 3, 4])
 def test_monte_carlo_agrees(logical_qubits, criterion, preparation, p, event):
     drawn_agrees(logical_qubits, preparation, criterion, p, event, 200_000)
+
+
+def flips_at(rates: list[float], **verify: object) -> do.Program:
+    """Bits that flip, and a block of the last one; the others are the checks of a verified preparation, where asked for."""
+    body = tuple(step for q, _ in enumerate(rates) for step in (do.Prepare(qubit=q), do.Measure(qubit=q)))
+    body += tuple(do.Flip(bit=q, rate=rate) for q, rate in enumerate(rates))
+    last = len(rates) - 1
+    steps = (do.Verify(body=body, checks=tuple(range(last)), **verify),) if verify else body  # type: ignore[arg-type]
+    return do.Program(instructions=steps, blocks=((last,),))
+
+
+EXTREME = [1e-300, 1e-17, 1e-6, 0.3, 1 - 1e-7, 1.0]
+
+
+@pytest.mark.parametrize("rule", ["bounded", "preservation", "lossy"])
+@pytest.mark.parametrize("rate", EXTREME)
+@pytest.mark.parametrize("wrong", [1e-17, 0.3, 1 - 1e-7])
+@pytest.mark.parametrize("supply", [1, 1000])
+def test_certificates_hold_in_rational_arithmetic(rate, wrong, supply, rule):
+    a, f = 1 - Fraction(wrong), Fraction(rate)
+    delivered = 1 - (1 - a) ** supply
+    for otherwise, truth in (("abort", delivered * f + 1 - delivered), ("skip", delivered * f), ("use", f)):
+        found = simulate(
+            flips_at([wrong, rate], supply=supply, otherwise=otherwise),
+            criterion=lambda x, z: x,
+            merge=rule,
+            event_threshold=0.0,
+            merge_threshold=0.0,
+        )
+        assert Fraction(found.crash_rate.lower) <= truth <= Fraction(found.crash_rate.upper)
+        assert Fraction(found.acceptance.lower) <= a <= Fraction(found.acceptance.upper)
+        if max(rate, wrong) <= 0.3 and supply < 1000:  # elsewhere rounding is all that is left
+            assert found.crash_rate.half_width <= 1e-12 * found.crash_rate.value + (0 if rule == "bounded" else 1e-12)
+
+
+@pytest.mark.parametrize("rate", [1e-300, 1e-17, 0.3, 0.9999999, 1.0])
+def test_certificates_of_depolarizing_noise_hold_in_rational_arithmetic(rate):
+    for qubits, event in ((1, do.Depolarize1(qubit=0, rate=rate)), (2, do.Depolarize2(first=0, second=1, rate=rate))):
+        start = tuple(do.Prepare(qubit=q) for q in range(qubits))
+        program = do.Program(instructions=(*start, event), blocks=(tuple(range(qubits)),))
+        for crash, truth in (
+            (lambda x, z: not x and not z, 1 - Fraction(rate)),
+            (lambda x, z: x == 1 and not z, Fraction(rate) / (4**qubits - 1)),
+        ):
+            found = simulate(program, criterion=crash, event_threshold=0.0, merge_threshold=0.0).crash_rate
+            assert Fraction(found.lower) <= truth <= Fraction(found.upper)
+
+
+@settings(STEADY, max_examples=300)
+@given(case=programs())
+def test_acceptance_of_mixed_supplies(case):
+    attempts = [step for step in case.program.instructions if isinstance(step, do.Verify)]
+    accepted = tried = 0.0
+    reached = 1.0
+    for step in attempts:
+        worlds = oracle.worlds(step.body)
+        a = sum(weight for weight, errors in worlds if not any(errors[check][0] for check in step.checks))
+        m = step.supply or 10_000
+        accepted += reached * (1 - (1 - a) ** m)
+        tried += reached * sum((1 - a) ** i for i in range(m))
+        if step.supply is not None and step.otherwise == "abort":
+            reached *= 1 - (1 - a) ** m
+    found = simulate(case.program, criterion=case.crash, event_threshold=0.0, merge_threshold=0.0).acceptance
+    assert found.value == pytest.approx(accepted / tried if attempts else 1.0, abs=1e-12)
+    assert found.half_width < 1e-12
+
+
+def test_memory_that_runs_out_at_the_last_merge_is_told():
+    steps = tuple(step for q in range(8) for step in (do.Prepare(qubit=q), do.Depolarize1(qubit=q, rate=0.3)))
+    program = do.Program(instructions=steps, blocks=(tuple(range(8)),))
+    crash = lambda x, z: (x | z).bit_count() > 4  # noqa: E731
+    found = simulate(program, criterion=crash, event_threshold=0.0, merge_threshold=0.0, max_memory_gb=1e-3)
+    assert found.stopped == "max_memory_gb"
+    truth = sum(comb(8, k) * 0.3**k * 0.7 ** (8 - k) for k in range(5, 9))
+    assert found.crash_rate.lower < truth < found.crash_rate.upper
+
+
+def test_equal_states_are_halved_not_lost():
+    steps = tuple(step for q in range(16) for step in (do.Prepare(qubit=q), do.Measure(qubit=q), do.Flip(bit=q, rate=0.5)))
+    program = do.Program(instructions=steps, blocks=(tuple(range(8)), tuple(range(8, 16))))
+    merged = do.Program(instructions=(*steps, do.Merge(qubits=tuple(range(16)))), blocks=program.blocks)
+    found = simulate(merged, criterion=lambda x, z: x == 0, event_threshold=0.0, merge_threshold=0.0, max_memory_gb=1e-3)
+    assert 0 < found.crash_rate.lower <= 1 - (255 / 256) ** 2 <= found.crash_rate.upper < 1
+
+
+def test_a_custom_task_cannot_give_a_measured_qubit_a_phase():
+    steps = (do.Prepare(qubit=0), do.Measure(qubit=0), do.Custom(qubits=(0,), change=lambda x, z: {(x, 1): 1.0}))
+    with pytest.raises(ConfigError, match="phase"):
+        simulate(do.Program(instructions=steps, blocks=((0,),)), criterion=lambda x, z: x == 1, event_threshold=0.0)

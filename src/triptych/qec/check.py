@@ -1,9 +1,11 @@
 """Self-test of the panel.
 
-In: nothing. Out: whether two short calculations agree with exact answers, in about a second.
+In: nothing. Out: whether three short calculations agree with exact answers and with each other, in about a second.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from triptych.qec import steane
 from triptych.qec.noise import Noise
@@ -15,7 +17,7 @@ ACCEPTANCE = 0.9978226256467
 
 
 def check() -> tuple[bool, str]:
-    """The tree against the weight enumerator of the code (iid flips), and against the exact acceptance of an ancilla."""
+    """The tree against the weight enumerator of the code (iid flips), an exact acceptance, and the Monte Carlo of a recovery."""
     q = 0.01
     # Uncorrectable patterns modulo stabilizers, by weight 2 to 7: 21, 7, 28, 0, 7, 1.
     exact = sum(n * q**w * (1 - q) ** (7 - w) for w, n in zip(range(2, 8), (21, 7, 28, 0, 7, 1), strict=True))
@@ -23,6 +25,14 @@ def check() -> tuple[bool, str]:
     flips = Program(instructions=tuple(steps), blocks=(tuple(range(7)),))
     found = simulate(flips, criterion="readout", event_threshold=0, merge_threshold=0).crash_rate.value
     accepted = simulate(steane.verified_ancilla(Noise.uniform(1e-4))).acceptance
-    assert accepted.lower is not None and accepted.upper is not None
+    recovery = steane.recovery(Noise.uniform(1e-2))
+    tree = simulate(recovery, criterion="readout").crash_rate
+    rng = np.random.default_rng(2008)
+    drawn = simulate(recovery, engine="montecarlo", criterion="readout", shots=100_000, rng=rng).crash_rate
+    assert accepted.lower is not None and accepted.upper is not None and drawn.error is not None
     ok = abs(found / exact - 1) < 1e-12 and accepted.lower <= ACCEPTANCE <= accepted.upper
-    return ok, f"logical flips {found:.10e} (exact {exact:.10e}); ancilla acceptance {accepted} (exact {ACCEPTANCE})"
+    ok = ok and abs(tree.value - drawn.value) < 5 * drawn.error
+    return ok, (
+        f"logical flips {found:.10e} (exact {exact:.10e}); ancilla acceptance {accepted} (exact {ACCEPTANCE}); "
+        f"recovery at p = 0.01 {tree} (Monte Carlo {drawn})"
+    )

@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Self, final
 
 from triptych.qec.criteria import Criterion
-from triptych.qec.program import Instruction, Kind, admit
+from triptych.qec.program import Instruction, Kind, Tally, admit
 from triptych.qec.tree import Pruning, Rule, Tree, f2
 from triptych.statistics import Estimate
 
@@ -65,6 +65,11 @@ class ErrorModel:
         return self
 
     @property
+    def exhausted(self) -> bool:
+        """Whether memory has run out: the thresholds were raised then, and certificates are wider."""
+        return self._tree.exhausted
+
+    @property
     def sets(self) -> tuple[tuple[int, ...], ...]:
         """The QubitSets of this moment: which qubits are followed jointly."""
         return tuple(tuple(sorted({c // 2 for c in one.frame})) for one in self._tree.sets)
@@ -74,8 +79,13 @@ class ErrorModel:
 
         A measured qubit shows ``X`` where its outcome is flipped. What was pruned is missing from the sum, but for
         ``"preservation"``. Qubits of different sets are merged in a copy; the model stays as it is.
+
+        Raises
+        ------
+        ConfigError
+            If a qubit is not there.
         """
-        one = self._joint([tuple(qubits)]).take(qubits, None)
+        one = self._joint([qubits]).take(qubits, None)
         places = [(i, part) for i, q in enumerate(qubits) for part in (0, 1) if 2 * q + part in one.frame]
         values = one.map.values(one.expressed(1 << 2 * qubits[i] + part for i, part in places))
         found: dict[str, float] = {}
@@ -89,12 +99,20 @@ class ErrorModel:
         return found
 
     def crash_rate(self, blocks: Sequence[Sequence[int]], criterion: Criterion) -> Estimate:
-        """The probability that one of these blocks is lost now, certified."""
+        """The probability that one of these blocks is lost now, certified.
+
+        Raises
+        ------
+        ConfigError
+            If a qubit is not there.
+        """
+        blocks = [tuple(block) for block in blocks]
         rate, lower, upper = self._joint(blocks).score(blocks, criterion, None)
         return Estimate.certified(rate, lower=lower, upper=upper)
 
     def _joint(self, blocks: Sequence[Sequence[int]]) -> Tree:
         """A copy of the tree, to read from; the sets that hold nothing of these blocks are left out."""
+        admit(Tally(blocks=tuple(tuple(block) for block in blocks)), dict(self._kinds))
         wanted = {2 * q + part for block in blocks for q in block for part in (0, 1)}
         tree = Tree(self._tree.pruning)
         tree.sets = [deepcopy(one) for one in self._tree.sets if one.mortal or not wanted.isdisjoint(one.frame)]

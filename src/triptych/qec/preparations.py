@@ -68,7 +68,8 @@ class Preparation:
     def circuit(self, noise: Noise, state: Logical) -> Builder:
         """The block on qubits 0-6 and its checks behind, measured.
 
-        ``|+>_L`` is the dual circuit: X and Z trade places in every step and its noise, CNOTs turn round.
+        ``|+>_L`` is the dual circuit: bases trade places and CNOTs turn round. Behind each step stands the noise of that step, so
+        that biased noise acts differently on the two; the event of the basis change stays with the pivots.
 
         Raises
         ------

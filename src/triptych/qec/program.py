@@ -7,9 +7,11 @@ whether its outcome is flipped. Pauli gates move no error; they are there so tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from numbers import Real
 from typing import Literal
 
 from triptych.errors import ConfigError
@@ -121,7 +123,7 @@ class PauliChannel:
     @property
     def rate(self) -> float:
         """The probability that any error strikes."""
-        return sum(p for _, p in self.errors)
+        return math.fsum(p for _, p in self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,7 +376,7 @@ def admit(step: Instruction, kinds: dict[int, Kind]) -> None:
         As :class:`Program` does.
     """
     if isinstance(step, Event):
-        _require_that(0 <= step.rate <= 1, step, "a rate with 0 <= rate <= 1")
+        _require_that(isinstance(step.rate, Real) and 0 <= step.rate <= 1 + 1e-12, step, "a rate with 0 <= rate <= 1")
     match step:
         case Prepare(qubit=q):
             numbered = isinstance(q, int) and q >= 0
@@ -405,7 +407,8 @@ def admit(step: Instruction, kinds: dict[int, Kind]) -> None:
             for one in step.body:
                 _require_that(not isinstance(one, Task), one, "only gates, noise and measurements in the body of a Verify")
                 admit(one, made)
-            _require_that(_distinct(step.checks) and step.first >= 0, step, "at least one check, none twice, and first >= 0")
+            fits = isinstance(step.body, tuple) and _distinct(step.checks) and step.first >= 0
+            _require_that(fits, step, "a tuple of instructions, at least one check, none twice, and first >= 0")
             for check in step.checks:
                 _require(check, made, ("bit",), "the checks of a Verify")
             kinds |= {step.first + q: kind for q, kind in made.items()}

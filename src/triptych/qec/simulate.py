@@ -16,8 +16,8 @@ from triptych.errors import ConfigError, did_you_mean
 from triptych.qec import reference
 from triptych.qec.criteria import CRITERIA, Criterion
 from triptych.qec.montecarlo import Counts, geometric
-from triptych.qec.program import Program
-from triptych.qec.tree import Attempt, Pruning, Rule, Tree, of_block, score
+from triptych.qec.program import Program, Verify
+from triptych.qec.tree import Attempt, Pruning, Rule, Tree, of_block, score, tries
 from triptych.runs import Cost, progress
 from triptych.statistics import Estimate, wilson
 
@@ -28,6 +28,8 @@ RELATIVE_WIDTH = 1e-3
 FIRST_EVENT = 1e-3  # of the strongest rate: where the search for thresholds begins
 MERGE_TO_EVENT = 1e-2  # times the strongest rate: the merge threshold that balances an event threshold
 SMALLEST_THRESHOLD = 1e-30
+ROUNDING = 1e-14  # relative, of a ratio of sums
+STUCK = 0.999  # of the last width: smaller thresholds do not help any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +41,14 @@ class Result:
     crash_rate : probability that a scored block crashes; certified (tree, reference) or statistical (montecarlo).
     success : probability of all states that did not crash, as Sec. II.A tallies it. What the bounded and lossy trees dropped is
         missing; a preserving tree has 1 - crash_rate.
-    acceptance : accepted over prepared ancilla blocks, in the long run; exactly 1 where nothing is verified.
+    acceptance : accepted over prepared ancilla blocks, in the long run (of a Verify that aborts, and those after it, in the runs
+        that get there); exactly 1 where nothing is verified.
     engine : which engine it was.
     reduction : what its states stand for: ``"observed"``, values of the functionals that the rest of the program can see, or
         ``"none"``, Pauli strings.
     event_threshold, merge_threshold : those of the tree that gave the answer; None for the Monte Carlo.
-    stopped : what ran out before the certificate was as tight as asked: ``"max_memory_gb"``, ``"max_faults"``, or nothing.
+    stopped : what ran out before the certificate was as tight as asked: ``"max_memory_gb"``, ``"max_faults"``, ``"rounding"``, or
+        nothing.
     states_peak : most error states held at once (0 for the Monte Carlo).
     cost : ``error_states`` written, or ``shots``; seconds.
     """
@@ -56,7 +60,7 @@ class Result:
     reduction: Reduction
     event_threshold: float | None
     merge_threshold: float | None
-    stopped: Literal["", "max_memory_gb", "max_faults"]
+    stopped: Literal["", "max_memory_gb", "max_faults", "rounding"]
     states_peak: int
     cost: Cost
 
@@ -85,7 +89,7 @@ def simulate(
     engine : ``"tree"`` is the probability tree of Sec. II on arrays, with a certificate; ``"reference"`` is the same, literally
         and slowly; ``"montecarlo"`` draws shots. ``"auto"`` takes the tree.
     criterion : the name of a criterion in :mod:`triptych.qec.criteria` (blocks of seven qubits), or a function of the packed
-        X and Z bits of a block that is true where the block is lost.
+        X and Z bits of a block that is true where the block is lost; the tree tabulates it, on blocks of up to 10 qubits.
     at_any_time : score at each :class:`~triptych.qec.program.Tally` too, not only at the end.
     merge : what becomes of states that are not followed. ``"bounded"``: dropped and accounted for, so that the interval is tight
         and nests as thresholds shrink. ``"preservation"``, ``"lossy"``: the rules of Sec. II.E. The reference has only these.
@@ -117,6 +121,10 @@ def simulate(
     """
     crash = _criterion(criterion, program)
     given = event_threshold is not None or merge_threshold is not None
+    if engine in ("reference", "montecarlo") and (relative_width, max_faults) != (None, None):
+        raise ConfigError(f"the engine {engine!r} has no relative_width and no max_faults", fix="take the tree")
+    if engine == "montecarlo" and given:
+        raise ConfigError("the Monte Carlo has no thresholds", fix="leave them out, or take the tree")
     if relative_width is not None and (given or not relative_width > 0):
         expected = "relative_width > 0 without thresholds, or thresholds without relative_width"
         raise ConfigError("relative_width does not fit", got=f"relative_width {relative_width:g}", expected=expected)
@@ -163,9 +171,9 @@ def _criterion(criterion: str | Criterion, program: Program) -> Criterion:
     if not program.blocks:
         raise ConfigError("nothing is scored", got="a program without blocks", fix="name its code blocks: Program(blocks=...)")
     if callable(criterion):
-        return criterion
-    if criterion not in CRITERIA:
-        raise ConfigError("no such criterion", got=criterion, fix=did_you_mean(criterion, list(CRITERIA)))
+        return _Truth(criterion)
+    if not isinstance(criterion, str) or criterion not in CRITERIA:
+        raise ConfigError("no such criterion", got=criterion, fix=did_you_mean(str(criterion), list(CRITERIA)))
     if any(len(block) != 7 for block in program.blocks):
         sizes = [len(block) for block in program.blocks]
         raise ConfigError(
@@ -189,17 +197,18 @@ def _driven(
     program: Program, crash: Criterion, pruning: Pruning, reduction: Reduction, at_any_time: bool, width: float
 ) -> Result:
     """Smaller and smaller thresholds, until the interval is tight or something has run out; the narrowest interval counts."""
-    seconds, states, best = 0.0, 0, None
+    seconds, states, half, best = 0.0, 0, math.inf, None
     while True:
         result = _by_tree(program, crash, pruning, reduction, at_any_time)
         seconds, states = seconds + result.cost.seconds, states + result.cost.counts["error_states"]
         if best is None or result.crash_rate.half_width < best.crash_rate.half_width:
             best = result
-        half = best.crash_rate.half_width
-        tight = half <= width * best.crash_rate.value
-        if tight or result.stopped or pruning.event < SMALLEST_THRESHOLD:
-            stopped = result.stopped or ("max_faults" if pruning.max_faults is not None else "")
+        tight = best.crash_rate.half_width <= width * best.crash_rate.value
+        stuck = best.crash_rate.half_width > STUCK * half or pruning.event < SMALLEST_THRESHOLD
+        if tight or stuck or result.stopped:
+            stopped = result.stopped or ("rounding" if pruning.max_faults is None else "max_faults")
             return replace(best, cost=Cost(seconds=seconds, counts={"error_states": states}), stopped="" if tight else stopped)
+        half = best.crash_rate.half_width
         step = min(0.1, max(1e-4, width * best.crash_rate.value / half))
         pruning = replace(pruning, event=pruning.event * step, merge=pruning.merge * step)
 
@@ -216,7 +225,7 @@ def _by_tree(program: Program, crash: Criterion, pruning: Pruning, reduction: Re
     return Result(
         crash_rate=Estimate.certified(rate, lower=lower, upper=upper),
         success=math.prod(float(one.map.p[: one.map.n].sum()) for one in tree.sets if one.mortal),
-        acceptance=_acceptance(tree.attempts, one_sided=pruning.rule == "bounded"),
+        acceptance=_acceptance(program, tree.attempts),
         engine="tree",
         reduction=reduction,
         event_threshold=pruning.event,
@@ -234,7 +243,7 @@ def _by_reference(program: Program, crash: Criterion, thresholds: reference.Thre
     return Result(
         crash_rate=Estimate.certified(rate, lower=max(0.0, rate - ledger), upper=min(1.0, rate + ledger)),
         success=success,
-        acceptance=_acceptance([Attempt(*one) for one in tree.acceptances], one_sided=False),
+        acceptance=_acceptance(program, [Attempt(a, max(0.0, a - d), min(1.0, a + d)) for a, d in tree.acceptances]),
         engine="reference",
         reduction="none",
         event_threshold=thresholds.event,
@@ -245,15 +254,39 @@ def _by_reference(program: Program, crash: Criterion, thresholds: reference.Thre
     )
 
 
-def _acceptance(rounds: list[Attempt], *, one_sided: bool) -> Estimate:
-    """The harmonic mean: a round with acceptance a prepares 1 / a blocks for the one that it accepts."""
-    if not rounds:
+def _acceptance(program: Program, attempts: list[Attempt]) -> Estimate:
+    """Blocks accepted over blocks tried: sum_i w_i (1 - r_i^m_i) / sum_i w_i (1 - r_i^m_i) / (1 - r_i), in runs that get to i.
+
+    All terms of both sums are bounded one by one.
+    """
+    if not attempts:
         return Estimate.exact(1.0)
+    accepted, tried = np.zeros(3), np.zeros(3)
+    reached = np.ones(3)
+    for step, attempt in zip((step for step in program.instructions if isinstance(step, Verify)), attempts, strict=True):
+        value, lower, upper = attempt
+        some = np.array([_delivered(one, step.supply) for one in attempt])
+        accepted += reached * some
+        tried += reached * [tries(one, step.supply) for one in (value, upper, lower)]
+        if step.supply is not None and step.otherwise == "abort":
+            reached = reached * some
+    value = accepted[0] / tried[0]
+    bounds = accepted[1] / tried[2] * (1 - ROUNDING), min(1.0, accepted[2] / tried[1] * (1 + ROUNDING))
+    return Estimate.certified(min(max(value, bounds[0]), bounds[1]), lower=bounds[0], upper=bounds[1])
 
-    def mean(values: list[float]) -> float:
-        return len(values) / sum(1 / a for a in values) if min(values) > 0 else 0.0
 
-    lower = mean([a if one_sided else max(0.0, a - d) for a, d in rounds])
-    upper = mean([min(1.0, a + d) for a, d in rounds])
-    value = (lower + upper) / 2 if one_sided else mean([a for a, _ in rounds])
-    return Estimate.certified(value, lower=lower, upper=upper)
+def _delivered(success: float, supply: int | None) -> float:
+    """The probability that one block of the supply is accepted."""
+    if supply is None or success >= 1:
+        return 1.0
+    return -math.expm1(supply * math.log1p(-success))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Truth:
+    """A user's criterion, whatever it returns."""
+
+    criterion: Criterion
+
+    def __call__(self, x: int, z: int) -> bool:
+        return bool(self.criterion(x, z))

@@ -7,9 +7,9 @@ between two faults it follows the operations, and operations that only prepare w
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from triptych.qec.kernels import compiled
 from triptych.qec.montecarlo.flat import (
     ATTEMPT,
     CHECK,
@@ -33,7 +33,7 @@ ABORT, SKIP = SUPPLY_ENDS["abort"], SUPPLY_ENDS["skip"]
 Bits = NDArray[np.uint8]
 
 
-@njit(cache=True)
+@compiled
 def advance(flat: Flat, x: Bits, z: Bits, pc: int, stop: int, crashed: bool) -> tuple[int, bool]:
     """Run operations pc, pc + 1, ... up to `stop`, or up to a CHECK that rejects; where it ends, and whether it has crashed."""
     ops, words = flat.ops, flat.words
@@ -82,7 +82,7 @@ def advance(flat: Flat, x: Bits, z: Bits, pc: int, stop: int, crashed: bool) -> 
     return pc, crashed
 
 
-@njit(cache=True)
+@compiled
 def forget(flat: Flat, verification: int, x: Bits, z: Bits) -> None:
     """Leave no error on the qubits of this verification."""
     start = flat.verifies[verification, 5]
@@ -91,7 +91,7 @@ def forget(flat: Flat, verification: int, x: Bits, z: Bits) -> None:
         z[flat.words[i]] = 0
 
 
-@njit(cache=True)
+@compiled
 def store_syndrome(words: NDArray[np.int64], at: int, x: Bits) -> None:
     """Parities of the bits, written over the first of them: `words` has their number, where they go, and (size, bits) each."""
     checks = words[at]
@@ -105,7 +105,7 @@ def store_syndrome(words: NDArray[np.int64], at: int, x: Bits) -> None:
         x[words[at + 1 + check]] = parities >> check & 1
 
 
-@njit(cache=True)
+@compiled
 def correct(words: NDArray[np.int64], at: int, x: Bits, z: Bits) -> None:
     """Majority vote and correction: `words` has the basis, three sizes, the absence bits, the syndromes and the table."""
     on_x, syndromes, bits, absences = words[at], words[at + 1], words[at + 2], words[at + 3]
@@ -138,7 +138,7 @@ def correct(words: NDArray[np.int64], at: int, x: Bits, z: Bits) -> None:
                 z[words[i]] ^= 1
 
 
-@njit(cache=True)
+@compiled
 def strike(flat: Flat, location: int, error: int, x: Bits, z: Bits) -> None:
     """Put this error on the qubits of the location."""
     start = flat.struck[location]
@@ -148,7 +148,7 @@ def strike(flat: Flat, location: int, error: int, x: Bits, z: Bits) -> None:
         z[q] ^= flat.z[error] >> i & 1
 
 
-@njit(cache=True)
+@compiled
 def choose(flat: Flat, location: int, rng: np.random.Generator) -> int:
     """One of the location's errors, by their probabilities."""
     error, last = int(flat.errors[location]), int(flat.errors[location + 1]) - 1
@@ -158,7 +158,7 @@ def choose(flat: Flat, location: int, rng: np.random.Generator) -> int:
     return error
 
 
-@njit(cache=True)
+@compiled
 def from_fault_to_fault(flat: Flat, shots: int, rng: np.random.Generator) -> tuple[int, int, int]:
     """Crashes, accepted blocks, prepared blocks; crashes are -1 where a Verify without limit hardly ever accepts.
 
@@ -218,7 +218,7 @@ def from_fault_to_fault(flat: Flat, shots: int, rng: np.random.Generator) -> tup
     return crashes, accepted, accepted + rejected
 
 
-@njit(cache=True)
+@compiled
 def with_faults(flat: Flat, sites: NDArray[np.int64], errors: NDArray[np.int64], x: Bits, z: Bits) -> tuple[bool, bool]:
     """One shot with these faults, in order: whether all checks accept, and whether it crashes then."""
     pc, crashed = 0, False
@@ -232,7 +232,7 @@ def with_faults(flat: Flat, sites: NDArray[np.int64], errors: NDArray[np.int64],
     return True, crashed
 
 
-@njit(cache=True)
+@compiled
 def single_faults(flat: Flat) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """For each error of each location, alone: whether all checks accept, and whether the shot crashes then."""
     x = np.zeros(flat.width, dtype=np.uint8)
@@ -247,7 +247,7 @@ def single_faults(flat: Flat) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return accepted, crashed
 
 
-@njit(cache=True)
+@compiled
 def with_so_many_faults(flat: Flat, beyond: NDArray[np.float64], shots: int, rng: np.random.Generator) -> tuple[int, int]:
     """Accepted shots, and crashes among them, of shots with exactly as many faults as `beyond` has rows (less one).
 

@@ -39,7 +39,7 @@ from triptych.qec.tree.observed import corrections, of_block, pulled, score, see
 
 Rule = Literal["bounded", "preservation", "lossy"]
 RAISE = 10.0  # of the thresholds, where memory runs out
-SMALLEST = 1e-18  # what a threshold of 0 is raised from
+LEAST = 1e-18  # what a threshold of 0 is raised from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Pruning:
                 raise ConfigError(f"{name} is out of range", got=value, expected="0 <= threshold < 1", fix="0 prunes nothing")
         if self.rule not in ("bounded", "preservation", "lossy"):
             raise ConfigError("no such way to merge", got=self.rule, expected="'bounded', 'preservation' or 'lossy'")
-        if self.max_faults is not None and not 0 <= self.max_faults < 2**COUNT:
+        if self.max_faults is not None and not (isinstance(self.max_faults, int) and 0 <= self.max_faults < 2**COUNT):
             raise ConfigError("max_faults is out of range", got=self.max_faults, expected=f"0 <= max_faults < {2**COUNT}")
         if not self.max_memory >= 1e6:
             raise ConfigError("too little memory", got=f"{self.max_memory:g} bytes", expected="1e6 or more")
@@ -132,10 +132,11 @@ class QubitSet:
 
 
 class Attempt(NamedTuple):
-    """One Verify: its accepted probability, and by how much that may be off."""
+    """One attempt of a Verify: the probability that it is accepted, and what that is between."""
 
-    accepted: float
-    ledger: float
+    value: float
+    lower: float
+    upper: float
 
 
 Needs = list[int] | None
@@ -218,8 +219,12 @@ class Tree:
         wanted = {2 * q for q in qubits} | {2 * q + 1 for q in qubits}
         found = [one for one in self.sets if not wanted.isdisjoint(one.frame)]
         self.sets = [one for one in self.sets if wanted.isdisjoint(one.frame)]
-        self.sets.append(reduce(lambda left, right: self._merge(left, right, needs), found))
-        return self.sets[-1]
+        merged = found[0]
+        for other in found[1:]:
+            merged = self._merge(merged, other, needs)
+            self._fit(merged)
+        self.sets.append(merged)
+        return merged
 
     def score(self, blocks: Sequence[Sequence[int]], crash: Criterion, needs: Needs) -> tuple[float, float, float]:
         """The probability that a block has crashed or meets the criterion now: (value, lower, upper). It takes these states out.
@@ -230,12 +235,18 @@ class Tree:
             self._tally(block, crash, needs)
         value = lower = upper = 0.0
         for one in (one for one in self.sets if one.mortal):
-            below = one.crashed if self.pruning.rule == "bounded" else one.crashed - one.ledger
-            slack = one.map.depth * EPSILON
-            bounds = max(0.0, below * (1 - slack)), min(1.0, (one.crashed + one.ledger) * (1 + slack))
-            value, lower, upper = (a + b - a * b for a, b in zip((value, lower, upper), (one.crashed, *bounds), strict=True))
+            middle = one.crashed + one.ledger / 2 if self.pruning.rule == "bounded" else one.crashed
+            bounds = self._between(one.crashed, one)
+            value, lower, upper = (a + b - a * b for a, b in zip((value, lower, upper), (middle, *bounds), strict=True))
         upper = max(lower, upper)  # a + b - a b rounds, too
-        return (lower + upper) / 2 if self.pruning.rule == "bounded" else min(max(lower, value), upper), lower, upper
+        return min(max(lower, value), upper), lower, upper
+
+    def _between(self, found: float, one: QubitSet) -> tuple[float, float]:
+        """What a probability of a set is between, with its ledger and its rounding."""
+        slack = one.map.depth * EPSILON
+        if self.pruning.rule == "bounded":
+            return max(0.0, found * (1 - slack)), min(1.0, (found + one.ledger) * (1 + slack))
+        return max(0.0, found - one.ledger - slack), min(1.0, found + one.ledger + slack)
 
     def _strike(self, step: do.Event, needs: Needs) -> None:
         qubits, strings = do.outcomes(step)
@@ -312,7 +323,6 @@ class Tree:
 
     def _verify(self, step: do.Verify, after: Needs) -> None:
         block = {2 * (step.first + one.qubit) + part for one in step.body if isinstance(one, do.Prepare) for part in (0, 1)}
-        self._forget({c // 2 for c in block}, after)
         local = (
             None
             if after is None
@@ -322,6 +332,7 @@ class Tree:
         if question not in self._known:
             self._known[question] = self._prepare(replace(step, first=0), local)
         made, attempt = self._known[question]
+        self._forget({c // 2 for c in block}, after)
         frame = {c + 2 * step.first: column for c, column in made.frame.items()}
         self.sets.append(QubitSet(frame, made.map.copy(), made.ledger, made.crashed, made.mortal))
         self.attempts.append(attempt)
@@ -348,18 +359,20 @@ class Tree:
             raise ConfigError(
                 "a Verify never accepts", got="acceptance 0", expected="checks that can be 0", fix="lower the noise"
             )
-        attempt = Attempt(accepted, made.ledger)
-        factor = _tries(accepted + made.ledger if bounded else accepted, step.supply)
-        exhausted = 0.0 if step.supply is None else (rejected if bounded else max(0.0, 1 - accepted)) ** step.supply
+        made.map.depth += SUM
+        attempt = Attempt(accepted, *self._between(accepted, made))
+        factor = tries(accepted + made.ledger if bounded else accepted, step.supply)
+        fails = rejected + (max(0.0, 1 - accepted - rejected) if self.pruning.rule == "lossy" else 0.0)
+        exhausted = 0.0 if step.supply is None else fails**step.supply
         made.ledger = min(1.0, made.ledger * factor)
         use = step.otherwise == "use" and rejected > 0
         p *= np.where(passed, factor, exhausted / rejected if use else 0.0)
         if step.otherwise == "skip" and exhausted > 0:
             marker = packed([made.frame[2 * step.checks[0]]], made.map.words)
-            made.map.add(marker, np.array([exhausted]))
+            made.ledger += made.map.add(marker, np.array([exhausted]))
         if step.otherwise == "abort" and step.supply is not None:
             made.crashed, made.mortal = exhausted, True
-        made.map.depth += SUM
+        made.map.depth += made.map.depth * (step.supply or 1)
         made.map.settle()
         coordinates = {*made.frame} - {2 * bit for bit in step.released}
         rows = _within(observed, sum(1 << c for c in coordinates), coordinates)
@@ -394,17 +407,24 @@ class Tree:
         places = [2 * q + part for part in (0, 1) for q in step.qubits]
         there = [c for c in places if c in one.frame]
         found = one.map.values(one.expressed([1 << c for c in there]))
-        rows, errors, weights = [], [], []
+        old, one.map = one.map, one.map.copy(slice(0))
+        outcomes = 0
         for value in np.unique(found).tolist():
             states = np.flatnonzero(found == value)
-            old = sum(1 << c for i, c in enumerate(there) if value >> i & 1)
-            x, z = (sum((old >> 2 * q + part & 1) << i for i, q in enumerate(step.qubits)) for part in (0, 1))
+            error = sum(1 << c for i, c in enumerate(there) if value >> i & 1)
+            x, z = (sum((error >> 2 * q + part & 1) << i for i, q in enumerate(step.qubits)) for part in (0, 1))
             for (new_x, new_z), p in step.distribution(x, z).items():
                 new = sum((new_x >> i & 1) << 2 * q | (new_z >> i & 1) << 2 * q + 1 for i, q in enumerate(step.qubits))
-                rows.append(states)
-                errors.append(np.repeat(packed([one.pattern(old ^ new)], one.map.words), states.size, axis=0))
-                weights.append(one.map.p[states] * p)
-        one.map.replace(np.concatenate(rows), np.concatenate(errors), np.concatenate(weights))
+                if new & ~one.coordinates:
+                    raise ConfigError(
+                        "a Custom task gives a measured qubit a phase",
+                        got=f"{(new_x, new_z)} for (x, z) = {x, z}",
+                        expected="z = 0",
+                    )
+                changed = old.keys[states] ^ packed([one.pattern(error ^ new)], old.words)
+                one.ledger += one.map.add(changed, old.p[states] * p)
+                outcomes += 1
+        one.map.depth += outcomes + 2
         self.processed += one.map.n
 
     def _tally(self, block: Sequence[int], crash: Criterion, needs: Needs) -> None:
@@ -414,14 +434,18 @@ class Tree:
         one.mortal = True
 
     def _account(self) -> None:
-        """Count the states; where memory has run out, halve them, and raise the thresholds from now on."""
+        """Count the states, and see that they fit into memory."""
         self.peak = max(self.peak, sum(one.map.n for one in self.sets))
         for one in self.sets:
-            if one.map.full:
-                one.ledger += one.map.prune()
-                self.exhausted = True
-                event, merge = (min(0.5, RAISE * max(t, SMALLEST)) for t in (self.pruning.event, self.pruning.merge))
-                self.pruning = replace(self.pruning, event=event, merge=merge)
+            self._fit(one)
+
+    def _fit(self, one: QubitSet) -> None:
+        """Where memory has run out, keep the more probable half of the states, and raise the thresholds from now on."""
+        while one.map.full:
+            one.ledger += one.map.prune()
+            self.exhausted = True
+            event, merge = (min(0.5, RAISE * max(t, LEAST)) for t in (self.pruning.event, self.pruning.merge))
+            self.pruning = replace(self.pruning, event=event, merge=merge)
 
 
 def _within(rows: Needs, mask: int, coordinates: Iterable[int]) -> list[int]:
@@ -431,7 +455,7 @@ def _within(rows: Needs, mask: int, coordinates: Iterable[int]) -> list[int]:
     return [row & mask for row in rows if row & mask]
 
 
-def _tries(success: float, supply: int | None) -> float:
+def tries(success: float, supply: int | None) -> float:
     """How many of a supply of attempts are made in the mean: 1 + r + r^2 + ... with r = 1 - success."""
     if supply is None:
         return 1 / success

@@ -7,6 +7,7 @@ much again while arrays grow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import final
 
@@ -18,6 +19,7 @@ from triptych.qec.tree.kernels import COUNT, Floats, Index, Rows, Words
 
 SMALLEST = 16
 EPSILON = 2.0**-52
+NOTHING = 2.0**-44  # what is left of 1 may be nothing but rounding
 SUM = 64  # roundings of a pairwise sum, however long
 OVERHEAD = 80  # bytes of a state beyond its words: probability, index, copies while arrays grow and while states are rewritten
 
@@ -64,10 +66,11 @@ class ErrorMap:
         """64-bit words of a state."""
         return self.keys.shape[1]
 
-    def copy(self) -> ErrorMap:
-        """An independent map with the same states."""
+    def copy(self, states: slice = slice(None)) -> ErrorMap:
+        """An independent map with the same states, or with some of them."""
         other = ErrorMap(max_bytes=self.max_bytes)
-        other.keys, other.p, other.n, other.depth = self.keys[: self.n].copy(), self.p[: self.n].copy(), self.n, self.depth
+        other.keys, other.p = self.keys[: self.n][states].copy(), self.p[: self.n][states].copy()
+        other.n, other.depth = len(other.p), self.depth
         other._reindex()
         return other
 
@@ -91,8 +94,11 @@ class ErrorMap:
         Returns the probability that was neglected, and how many states branched. With `lossy`, unbranched states lose what the
         event would move; else they keep it. At most `limit` faults a state, where that is not negative.
         """
-        rate = sum(errors.values())
-        stay = max(0.0, 1 - rate)
+        rate = math.fsum(errors.values())
+        stay = 1 - rate
+        rounded = 0.0
+        if stay < NOTHING:
+            stay, rounded = 0.0, NOTHING
         patterns, shares = packed(list(errors), self.words), np.array(list(errors.values()))
         rows, old, light = kernels.strike(self.p, self.n, threshold, stay if lossy else 1.0)
         if not lossy:
@@ -105,8 +111,8 @@ class ErrorMap:
             if reached == rows.size:
                 break
             self._grow()
-        self.depth += len(errors) + 4
-        return rate * light + dropped, rows.size
+        self.depth += 4 + len(errors) + (int(len(errors) * rate / stay) if stay else 0)
+        return (rate * light + dropped + rounded) * (1 + self._sum(len(errors))), rows.size
 
     def multiply(self, other: ErrorMap, linear: f2.Map, *, threshold: float, rule: str, ties: bool, limit: int) -> float:
         """The product with an independent map, whose states become patterns by a linear map. Returns what was neglected.
@@ -135,7 +141,7 @@ class ErrorMap:
         self.depth += other.depth + min(old.size, shares.size) + 6
         if np.count_nonzero(self.p[: self.n] == 0) > self.n // 4:
             self.settle()
-        return float(neglected + dropped)
+        return float(neglected + dropped) * (1 + self._sum(other.n))
 
     def add(self, states: Words, amounts: Floats) -> float:
         """Probability for single states. Returns what found no room."""
@@ -171,13 +177,6 @@ class ErrorMap:
         self.keys[: self.n] ^= errors
         self.loose = True
 
-    def replace(self, rows: Rows, errors: Words, weights: Floats) -> None:
-        """The map that has, for each i, state rows[i] with errors[i] added and weights[i] as its probability."""
-        self.keys, self.p = self.keys[rows] ^ errors, weights
-        self.n = len(rows)
-        self._reindex()
-        self.settle()
-
     def keep(self, chosen: NDArray[np.bool_]) -> float:
         """Only these states stay. Returns the probability of the others."""
         gone = float(self.p[: self.n][~chosen].sum())
@@ -192,7 +191,13 @@ class ErrorMap:
 
     def prune(self) -> float:
         """The less probable half of the states goes. Returns its probability."""
-        return self.keep(self.p[: self.n] > np.median(self.p[: self.n]))
+        chosen = np.zeros(self.n, dtype=bool)
+        chosen[np.argpartition(self.p[: self.n], self.n // 2)[self.n // 2 :]] = True
+        return self.keep(chosen) * (1 + self._sum(1))
+
+    def _sum(self, terms: int) -> float:
+        """The largest relative error of a sum over so many numbers for each state."""
+        return (self.n * terms + SUM) * EPSILON
 
     @property
     def _identity(self) -> f2.Map:

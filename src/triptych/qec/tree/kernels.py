@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 from numpy.typing import NDArray
+
+from triptych.qec.kernels import compiled
 
 COUNT = 4
 COUNTER = np.uint64(2**COUNT - 1)
@@ -26,7 +28,7 @@ Rows = NDArray[np.int64]
 Index = NDArray[np.int32]
 
 
-@njit(cache=True)
+@compiled
 def place_of(key: Words, keys: Words, index: Index) -> Any:
     """Where the index has this key, or the free place where it belongs."""
     mixed = uint64(0)
@@ -51,7 +53,7 @@ def place_of(key: Words, keys: Words, index: Index) -> Any:
         place = (place + uint64(1)) & mask
 
 
-@njit(cache=True)
+@compiled
 def strike(p: Floats, n: int, threshold: float, stay: float) -> Any:
     """The rows that branch (p >= threshold) and their probabilities; the probability of all others. All p become stay * p."""
     heavy = 0
@@ -73,7 +75,7 @@ def strike(p: Floats, n: int, threshold: float, stay: float) -> Any:
     return rows, old, light
 
 
-@njit(cache=True)
+@compiled
 def branch(
     keys: Words,
     p: Floats,
@@ -120,7 +122,7 @@ def branch(
     return n, rows.size, dropped
 
 
-@njit(cache=True)
+@compiled
 def pairs(
     keys: Words,
     p: Floats,
@@ -177,7 +179,7 @@ def pairs(
     return n, old.size, 0, dropped
 
 
-@njit(cache=True)
+@compiled
 def add(keys: Words, p: Floats, index: Index, n: int, patterns: Words, amounts: Floats, start: int, full: bool) -> Any:
     """Probability for single states. Returns n, the pattern reached, what was dropped for lack of rows."""
     dropped = 0.0
@@ -198,7 +200,7 @@ def add(keys: Words, p: Floats, index: Index, n: int, patterns: Words, amounts: 
     return n, amounts.size, dropped
 
 
-@njit(cache=True)
+@compiled
 def tails(old: Floats, shares: Floats, above: Floats, threshold: float, ties: bool) -> Any:
     """The pairs that fail the threshold, without visiting them. `shares` descend; above[j] is their sum from j on.
 
@@ -238,7 +240,7 @@ def tails(old: Floats, shares: Floats, above: Floats, threshold: float, ties: bo
     return neglected, from_patterns, from_states
 
 
-@njit(cache=True)
+@compiled
 def rebuild(keys: Words, p: Floats, index: Index, n: int, keep: Words, masks: Words, bits: Rows) -> Any:
     """Every key becomes key & keep, with bit bits[r] set where the parity of key & masks[r] is odd; equal keys add up.
 
@@ -276,14 +278,14 @@ def rebuild(keys: Words, p: Floats, index: Index, n: int, keep: Words, masks: Wo
     return new, most
 
 
-@njit(cache=True)
+@compiled
 def fill(keys: Words, n: int, index: Index) -> None:
     """An empty index (-1) learns n different keys."""
     for i in range(n):
         index[place_of(keys[i], keys, index)] = i
 
 
-@njit(cache=True)
+@compiled
 def images(keys: Words, masks: Words, bits: Rows, out: Words) -> None:
     """Row i of `out` (zero before) gets bit bits[r] where the parity of keys[i] & masks[r] is odd, and the count of faults."""
     for i in range(keys.shape[0]):
@@ -297,7 +299,7 @@ def images(keys: Words, masks: Words, bits: Rows, out: Words) -> None:
             out[i, bits[r] >> 6] |= (folded & ONE) << uint64(bits[r] & 63)
 
 
-@njit(cache=True)
+@compiled
 def values(keys: Words, n: int, masks: Words) -> Rows:
     """For each state the number whose bit r is the parity of key & masks[r]."""
     words = keys.shape[1]

@@ -50,7 +50,7 @@ def score(crash: Criterion, qubits: int) -> Score:
     if qubits > LARGEST_BLOCK:
         raise ConfigError("a criterion is tabulated over all errors of a block", got=f"{qubits} qubits", expected="10 or fewer")
     errors = range(4**qubits)
-    table = np.array([crash(_part(error, qubits, 0), _part(error, qubits, 1)) for error in errors], dtype=np.int64)
+    table = np.array([bool(crash(_part(error, qubits, 0), _part(error, qubits, 1))) for error in errors], dtype=np.int64)
     spectrum = table.copy()
     for axis in range(2 * qubits):
         pairs = spectrum.reshape(-1, 2, 1 << axis)
