@@ -11,7 +11,7 @@ from tests.faults.command import TRIPTYCH, answer, refusal, triptych
 
 SAMPLE = ["lattice", "sample", "--beta", "2", "--shape", "4,4", "--chains", "8", "--trajectories", "20000", "--json"]
 FIG1 = ["lattice", "reproduce", "fig1", "--shape", "4,4", "--chains", "4", "--trajectories", "3000", "--json"]
-MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "300000", "--json"]
+MONTECARLO = ["qec", "run", "--engine.name", "montecarlo", "--noise.p", "1e-2", "--engine.shots", "2400000", "--json"]
 TREE = ["qec", "run", "--program.kind", "bit_flip_recovery", "--program.preparation", "8+1", "--noise.p", "1e-3", "--json"]
 EXACT = ["lattice", "exact", "--beta", "4", "--shape", "16,16", "--json"]
 MEASURE = ["halos", "measure", "--json"]

@@ -16,6 +16,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def compiled(function: Function) -> Function:
     """Compile at the first call, and keep the result on disk; only for this process where no folder can be written."""
     try:
-        return cast(Function, njit(cache=True)(function))
+        return cast("Function", njit(cache=True)(function))
     except RuntimeError:  # no place for a cache
-        return cast(Function, njit(function))
+        return cast("Function", njit(function))

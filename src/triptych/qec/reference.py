@@ -40,19 +40,6 @@ class Thresholds:
         if self.rule not in ("preservation", "lossy"):
             raise ConfigError("no such way to merge", got=self.rule, expected="'preservation' or 'lossy'")
 
-    @classmethod
-    def for_rate(cls, rate: float, *, resolution: float = 1e-4, rule: MergeRule = "preservation") -> Thresholds:
-        """Thresholds that follow the strongest error rate: event = resolution * rate, merge = resolution * rate^2.
-
-        States of two or three faults then branch and merge at any noise, which keeps time and relative accuracy in balance.
-
-        Examples
-        --------
-        >>> Thresholds.for_rate(1e-3)
-        Thresholds(event=1e-07, merge=1e-10, rule='preservation')
-        """
-        return cls(event=resolution * rate, merge=resolution * rate * rate, rule=rule)
-
 
 class Tree(NamedTuple):
     """The last level of the probability tree, and what it took.

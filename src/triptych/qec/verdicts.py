@@ -66,7 +66,7 @@ def merges_bracket(program: Program, converged: Result, *, event_threshold: floa
         rule: simulate(program, event_threshold=event_threshold, merge_threshold=merge_threshold, merge=rule).success
         for rule in RULES
     }
-    return _bracket(success, 1 - converged.crash_rate.value, f"merge threshold {merge_threshold:g}", "one bit-flip recovery")
+    return _bracket(success, 1 - converged.crash_rate.value, f"merge threshold {merge_threshold:g}", "one recovery")
 
 
 def _bracket(success: Mapping[Rule, float], truth: float, where: str, program: str) -> Verdict:
