@@ -421,3 +421,13 @@ def test_a_custom_task_cannot_give_a_measured_qubit_a_phase():
     steps = (do.Prepare(qubit=0), do.Measure(qubit=0), do.Custom(qubits=(0,), change=lambda x, z: {(x, 1): 1.0}))
     with pytest.raises(ConfigError, match="phase"):
         simulate(do.Program(instructions=steps, blocks=((0,),)), criterion=lambda x, z: x == 1, event_threshold=0.0)
+
+
+@pytest.mark.parametrize("merge", ["bounded", "preservation"])
+def test_an_acceptance_that_may_be_nothing_has_an_interval(merge):
+    start = (do.Prepare(qubit=0), do.Measure(qubit=0))
+    check = do.Verify(body=(*start, *[do.Flip(bit=0, rate=0.4)] * 4), checks=(0,), first=1)
+    program = do.Program(instructions=(*start, check), blocks=((0,),))
+    found = simulate(program, criterion=lambda x, z: x, merge=merge, event_threshold=0.9).acceptance
+    assert merge == "bounded" or found.lower == 0
+    assert found.lower <= (1 + 0.2**4) / 2 <= found.upper

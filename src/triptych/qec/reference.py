@@ -17,6 +17,7 @@ from triptych.qec import program as do
 from triptych.qec import tasks
 from triptych.qec.criteria import Criterion
 from triptych.qec.tasks import ROUNDING, MergeRule, QubitSet
+from triptych.qec.thresholds import require_thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,7 @@ class Thresholds:
     rule: MergeRule = "preservation"
 
     def __post_init__(self) -> None:
-        for name, value in (("event_threshold", self.event), ("merge_threshold", self.merge)):
-            if not 0 <= value < 1:
-                raise ConfigError(f"{name} is out of range", got=value, expected="0 <= threshold < 1", fix="0 prunes nothing")
+        require_thresholds(event=self.event, merge=self.merge)
         if self.rule not in ("preservation", "lossy"):
             raise ConfigError("no such way to merge", got=self.rule, expected="'preservation' or 'lossy'")
 

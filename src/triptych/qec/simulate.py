@@ -17,6 +17,7 @@ from triptych.qec import reference
 from triptych.qec.criteria import CRITERIA, Criterion
 from triptych.qec.montecarlo import Counts, geometric
 from triptych.qec.program import Program, Verify
+from triptych.qec.thresholds import require_thresholds
 from triptych.qec.tree import Attempt, Pruning, Rule, Tree, of_block, score, tries
 from triptych.runs import Cost, progress
 from triptych.statistics import Estimate, wilson
@@ -184,9 +185,7 @@ def _criterion(criterion: str | Criterion, program: Program) -> Criterion:
 
 def _thresholds(event: float | None, merge: float | None, rate: float, first: float) -> tuple[float, float]:
     """Those not given follow the other and the strongest error rate: states of two or three faults then count at any noise."""
-    for name, value in (("event_threshold", event), ("merge_threshold", merge)):
-        if value is not None and not 0 <= value < 1:
-            raise ConfigError(f"{name} is out of range", got=value, expected="0 <= threshold < 1", fix="0 prunes nothing")
+    require_thresholds(event=event, merge=merge)
     balance = MERGE_TO_EVENT * min(rate, 0.1)
     if event is None:
         event = first * rate if merge is None else min(0.1, merge / balance) if balance else merge

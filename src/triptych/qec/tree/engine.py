@@ -32,6 +32,7 @@ import numpy as np
 from triptych.errors import ConfigError
 from triptych.qec import program as do
 from triptych.qec.criteria import Criterion
+from triptych.qec.thresholds import require_thresholds
 from triptych.qec.tree import f2
 from triptych.qec.tree.errormap import EPSILON, SUM, ErrorMap, packed
 from triptych.qec.tree.kernels import COUNT
@@ -67,9 +68,7 @@ class Pruning:
     max_memory: float = 8e9
 
     def __post_init__(self) -> None:
-        for name, value in (("event_threshold", self.event), ("merge_threshold", self.merge)):
-            if not 0 <= value < 1:
-                raise ConfigError(f"{name} is out of range", got=value, expected="0 <= threshold < 1", fix="0 prunes nothing")
+        require_thresholds(event=self.event, merge=self.merge)
         if self.rule not in ("bounded", "preservation", "lossy"):
             raise ConfigError("no such way to merge", got=self.rule, expected="'bounded', 'preservation' or 'lossy'")
         if self.max_faults is not None and not (isinstance(self.max_faults, int) and 0 <= self.max_faults < 2**COUNT):
@@ -458,7 +457,7 @@ def _within(rows: Needs, mask: int, coordinates: Iterable[int]) -> list[int]:
 def tries(success: float, supply: int | None) -> float:
     """How many of a supply of attempts are made in the mean: 1 + r + r^2 + ... with r = 1 - success."""
     if supply is None:
-        return 1 / success
+        return 1 / success if success > 0 else math.inf
     if success >= 1:
         return 1.0
     return -math.expm1(supply * math.log1p(-success)) / success if success > 0 else float(supply)

@@ -8,8 +8,8 @@ much again while arrays grow.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import final
+from collections.abc import Callable, Sequence
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,13 +74,6 @@ class ErrorMap:
         other._reindex()
         return other
 
-    def states(self) -> dict[int, float]:
-        """All states as integers."""
-        return {
-            sum(int(word) << 64 * w for w, word in enumerate(key)): float(p)
-            for key, p in zip(self.keys[: self.n], self.p[: self.n], strict=True)
-        }
-
     def widen(self, bits: int) -> None:
         """Make room for states of that many bits."""
         missing = -(-bits // 64) - self.words
@@ -103,14 +96,7 @@ class ErrorMap:
         rows, old, light = kernels.strike(self.p, self.n, threshold, stay if lossy else 1.0)
         if not lossy:
             self.p[rows] = old * stay
-        reached, dropped = 0, 0.0
-        while True:
-            arguments = (rows, old, reached, patterns, shares, limit, self._full)
-            self.n, reached, lost = kernels.branch(self.keys, self.p, self.index, self.n, *arguments)
-            dropped += lost
-            if reached == rows.size:
-                break
-            self._grow()
+        dropped = self._fill(kernels.branch, rows.size, rows, old, patterns, shares, limit)
         self.depth += 4 + len(errors) + (int(len(errors) * rate / stay) if stay else 0)
         return (rate * light + dropped + rounded) * (1 + self._sum(len(errors))), rows.size
 
@@ -127,14 +113,7 @@ class ErrorMap:
         old = self.p[: self.n].copy()
         neglected, to_states, to_patterns = kernels.tails(old, shares, above, threshold, ties)
         self.p[: self.n] = to_states if rule == "preservation" else 0.0
-        reached, first, dropped = 0, 0, 0.0
-        while True:
-            arguments = (old, patterns, shares, reached, first, threshold, limit, self._full)
-            self.n, reached, first, lost = kernels.pairs(self.keys, self.p, self.index, self.n, *arguments)
-            dropped += lost
-            if reached == old.size:
-                break
-            self._grow()
+        dropped = self._fill(kernels.pairs, old.size * shares.size, old, patterns, shares, threshold, limit)
         if rule == "preservation":
             moved = np.flatnonzero(to_patterns)
             dropped += self.add(patterns[moved], to_patterns[moved])
@@ -145,14 +124,7 @@ class ErrorMap:
 
     def add(self, states: Words, amounts: Floats) -> float:
         """Probability for single states. Returns what found no room."""
-        reached, dropped = 0, 0.0
-        while True:
-            arguments = (states, amounts, reached, self._full)
-            self.n, reached, lost = kernels.add(self.keys, self.p, self.index, self.n, *arguments)
-            dropped += lost
-            if reached == amounts.size:
-                return float(dropped)
-            self._grow()
+        return self._fill(kernels.add, amounts.size, states, amounts)
 
     def transform(self, linear: f2.Map) -> None:
         """Every state becomes its image; equal states add up."""
@@ -208,12 +180,16 @@ class ErrorMap:
         """No more states fit."""
         return self.n >= self.ceiling
 
-    @property
-    def _full(self) -> bool:
-        return len(self.p) >= self.ceiling
-
-    def _grow(self) -> None:
-        self._resize(min(self.ceiling, max(len(self.p) * 3 // 2, len(self.p) + SMALLEST)))
+    def _fill(self, kernel: Callable[..., Any], size: int, *arguments: object) -> float:
+        """Run a kernel from 0 to `size`; the arrays grow where it stops in between. Returns what found no room."""
+        reached, dropped = 0, 0.0
+        while reached < size:
+            full = len(self.p) >= self.ceiling
+            self.n, reached, lost = kernel(self.keys, self.p, self.index, self.n, reached, full, *arguments)
+            dropped += lost
+            if reached < size:
+                self._resize(min(self.ceiling, max(len(self.p) * 3 // 2, len(self.p) + SMALLEST)))
+        return dropped
 
     def _resize(self, rows: int) -> None:
         self.index = self.index[:0]

@@ -81,13 +81,13 @@ def branch(
     p: Floats,
     index: Index,
     n: int,
+    start: int,
+    full: bool,
     rows: Rows,
     old: Floats,
-    start: int,
     patterns: Words,
     shares: Floats,
     limit: int,
-    full: bool,
 ) -> Any:
     """Errors `patterns` [outcome, word] with probabilities `shares`, from each of these rows. Returns n, the row reached, what
     was dropped.
@@ -128,26 +128,27 @@ def pairs(
     p: Floats,
     index: Index,
     n: int,
+    start: int,
+    full: bool,
     old: Floats,
     patterns: Words,
     shares: Floats,
-    start: int,
-    first: int,
     threshold: float,
     limit: int,
-    full: bool,
 ) -> Any:
     """The kept part of a product: state i < old.size with p = old[i] and pattern j with shares[j], which descend, wherever their
-    product exceeds the threshold. Returns n, the pair reached, what was dropped for lack of rows or for too many faults.
+    product exceeds the threshold. Returns n, the pair reached (i * shares.size + j), what was dropped for lack of rows or for
+    too many faults.
     """
     words = keys.shape[1]
     key = np.empty(words, dtype=np.uint64)
     dropped = 0.0
-    for i in range(start, old.size):
+    count = shares.size
+    for i in range(start // count, old.size):
         faults = keys[i, 0] & COUNTER
-        for j in range(first if i == start else 0, shares.size):
+        for j in range(max(0, start - i * count), count):
             if not full and n == p.size:
-                return n, i, j, dropped
+                return n, i * count + j, dropped
             joint = old[i] * shares[j]
             if not joint > threshold:
                 break
@@ -176,11 +177,11 @@ def pairs(
                 n += 1
             else:
                 dropped += joint
-    return n, old.size, 0, dropped
+    return n, old.size * count, dropped
 
 
 @compiled
-def add(keys: Words, p: Floats, index: Index, n: int, patterns: Words, amounts: Floats, start: int, full: bool) -> Any:
+def add(keys: Words, p: Floats, index: Index, n: int, start: int, full: bool, patterns: Words, amounts: Floats) -> Any:
     """Probability for single states. Returns n, the pattern reached, what was dropped for lack of rows."""
     dropped = 0.0
     for j in range(start, amounts.size):
