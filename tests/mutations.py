@@ -62,8 +62,8 @@ MUTATIONS = (
     Mutation(
         "qec: noise that improbable states would feel is not in the ledger",
         "qec/tree/errormap.py",
-        "return rate * light + dropped, rows.size",
-        "return dropped, rows.size",
+        "(rate * light + dropped + rounded)",
+        "(dropped + rounded)",
         ("tests/qec/test_tree.py",),
     ),
     Mutation(
