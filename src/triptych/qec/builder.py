@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from triptych.errors import ConfigError, did_you_mean
 from triptych.qec import program as do
-from triptych.qec.noise import PLACES, Noise
+from triptych.qec.noise import PLACES, Noise, location
 
 
 class Builder:
@@ -134,11 +134,11 @@ class Builder:
 
         The qubits are not turned into bits, so that criteria that look at the Z parts can still score them.
         """
-        rate = self.noise.rate("measurement", place=self._place)
+        rate, source = self.noise.rate("measurement", place=self._place), location("measurement", self._place)
         for q in qubits:
             self.strike("measurement_decay", q)
             if rate > 0:
-                self.add(do.PauliChannel(qubits=(q,), errors=(("X", rate),)))
+                self.add(do.PauliChannel(qubits=(q,), errors=(("X", rate),), source=source))
         return self
 
     def idle(self, *qubits: int, cycles: int = 1) -> Self:

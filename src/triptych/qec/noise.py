@@ -181,20 +181,31 @@ class Noise:
         A rate of 0 leaves no event. Without bias the events are :class:`~triptych.qec.program.Depolarize1` and
         :class:`~triptych.qec.program.Depolarize2`, with bias :class:`~triptych.qec.program.PauliChannel`.
         """
-        rate = self.rate(name, place=place)
+        rate, source = self.rate(name, place=place), location(name, place)
         if rate == 0:
             return ()
         if name == "measurement":
-            return tuple(Flip(bit=q, rate=rate) for q in qubits)
+            return tuple(Flip(bit=q, rate=rate, source=source) for q in qubits)
         groups = (qubits,) if name == "two_qubit" else tuple((q,) for q in qubits)
-        return tuple(self._event(group, rate) for group in groups)
+        return tuple(self._event(group, rate, source) for group in groups)
 
-    def _event(self, qubits: tuple[int, ...], rate: float) -> Event:
+    def _event(self, qubits: tuple[int, ...], rate: float, source: str) -> Event:
         if self.bias == 1:
             if len(qubits) == 1:
-                return Depolarize1(qubit=qubits[0], rate=rate)
-            return Depolarize2(first=qubits[0], second=qubits[1], rate=rate)
+                return Depolarize1(qubit=qubits[0], rate=rate, source=source)
+            return Depolarize2(first=qubits[0], second=qubits[1], rate=rate, source=source)
         strings = ["".join(letters) for letters in product("IXYZ", repeat=len(qubits))][1:]
         weights = [self.bias if set(string) <= set("IZ") else 1.0 for string in strings]
         shares = [(string, rate * weight / sum(weights)) for string, weight in zip(strings, weights, strict=True)]
-        return PauliChannel(qubits=qubits, errors=tuple((string, p) for string, p in shares if p > 0))
+        return PauliChannel(qubits=qubits, errors=tuple((string, p) for string, p in shares if p > 0), source=source)
+
+
+def location(name: str, place: str) -> str:
+    """What an event of a class of faults says of its source: ``"place/class"``, or the class alone.
+
+    Examples
+    --------
+    >>> location("two_qubit", "extraction"), location("two_qubit", "")
+    ('extraction/two_qubit', 'two_qubit')
+    """
+    return f"{place}/{name}" if place else name

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from numbers import Real
 from typing import Literal
@@ -17,6 +17,8 @@ from typing import Literal
 from triptych.errors import ConfigError
 
 Basis = Literal["Z", "X"]
+SOURCE: str = field(default="", compare=False, repr=False)
+"""Of an error event: what causes it, such as ``"extraction/two_qubit"`` (place and class of faults)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ class Depolarize1:
 
     qubit: int
     rate: float
+    source: str = SOURCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,7 @@ class Depolarize2:
     first: int
     second: int
     rate: float
+    source: str = SOURCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,7 @@ class PauliChannel:
     ----------
     qubits : on which the errors act, one or more.
     errors : (Pauli string, probability), one letter of I, X, Y, Z for each qubit; what is missing to 1 is the identity.
+    source : where the noise comes from, as all events may say; it makes no difference but to an error budget.
 
     Examples
     --------
@@ -119,6 +124,7 @@ class PauliChannel:
 
     qubits: tuple[int, ...]
     errors: tuple[tuple[str, float], ...]
+    source: str = SOURCE
 
     @property
     def rate(self) -> float:
@@ -140,6 +146,7 @@ class Flip:
 
     bit: int
     rate: float
+    source: str = SOURCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
