@@ -23,8 +23,9 @@ from unittest.mock import MagicMock
 import numpy as np
 
 from triptych.qec import Noise, Program, simulate, steane
+from triptych.qec.codes import STEANE
 from triptych.qec.criteria import readout, syndrome
-from triptych.qec.preparations import PREPARATIONS, SIZE
+from triptych.qec.preparations import PREPARATIONS
 from triptych.qec.program import CX, Instruction, Measure, Prepare, Verify
 
 RATES = (1e-4, 1e-3, 1e-2)
@@ -49,7 +50,7 @@ def ticks(steps: Iterable[Instruction], first: int = 0) -> Iterator[Tick]:
 
     def place(qubit: int) -> int:
         number = first + qubit
-        return number if number < SIZE else SIZE + (number - SIZE) % PREPARATIONS[PREPARATION].width
+        return number if number < STEANE.n else STEANE.n + (number - STEANE.n) % PREPARATIONS[PREPARATION].width
 
     for step in steps:
         match step:
@@ -80,7 +81,7 @@ def protocol(qsample: Any) -> Any:
     def correct(*visits: list[int]) -> Any:
         value, votes = Counter(syndrome(word(outcomes)) for outcomes in visits).most_common(1)[0]
         flip = [{"X": {value - 1}}] if value and 2 * votes > len(visits) else []
-        return qsample.Circuit([*flip, {"measure": set(range(SIZE))}], noisy=False)
+        return qsample.Circuit([*flip, {"measure": set(range(STEANE.n))}], noisy=False)
 
     checks = {"correct": correct, "lost": lambda outcomes: readout(word(outcomes), 0)}
     graph = qsample.Protocol(check_functions=checks, fault_tolerant=True)

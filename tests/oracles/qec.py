@@ -52,6 +52,21 @@ def _after(step: do.Instruction, offset: int, weight: float, errors: Errors | No
             for q, (x, z) in fault.items():
                 hit[q + offset] = (hit[q + offset][0] ^ x, hit[q + offset][1] ^ z)
             yield weight * p, hit
+    elif isinstance(step, do.Hidden):
+        for value, p in ((0, 1 - step.probability), (1, step.probability)):
+            yield weight * p, errors | {step.bit + offset: (value, 0)}
+    elif isinstance(step, do.Switch):
+        value = errors[step.bit + offset][0]
+        flips = step.off if value else step.on
+        for after, p in ((value, 1 - flips), (1 - value, flips)):
+            yield weight * p, errors | {step.bit + offset: (after, 0)}
+    elif isinstance(step, do.When):
+        if errors[step.bit + offset][0]:
+            yield from _after(step.event, offset, weight, errors, crash)
+        else:
+            yield weight, errors
+    elif isinstance(step, do.Channel):
+        yield from _compiled(step, weight, errors)
     elif isinstance(step, do.Verify):
         yield from _tried(step, 1, weight, errors)
     elif isinstance(step, do.Custom):
@@ -64,6 +79,25 @@ def _after(step: do.Instruction, offset: int, weight: float, errors: Errors | No
         new = dict(errors)
         _step(step, offset, new)
         yield weight, new
+
+
+def _compiled(step: do.Channel, weight: float, errors: Errors) -> Iterator[World]:
+    """Every value that the looks may have afterwards, and the end of the run."""
+
+    def sees(mask: int) -> int:
+        return sum(part * (mask >> 2 * q + i & 1) for q, error in errors.items() for i, part in enumerate(error)) % 2
+
+    before = [sees(look) for look in step.looks]
+    row = step.matrix[sum(bit * 2**i for i, bit in enumerate(before))]
+    for after in product((0, 1), repeat=len(before)):
+        flips = [error for old, new, error in zip(before, after, step.errors, strict=True) if old != new]
+        hit = dict(errors)
+        for flip, q in product(flips, step.qubits):
+            hit[q] = (hit[q][0] ^ (flip >> 2 * q & 1), hit[q][1] ^ (flip >> 2 * q + 1 & 1))
+        chance = float(row[sum(bit * 2**i for i, bit in enumerate(after))])
+        if chance > 0:
+            yield weight * chance, hit
+    yield weight * (1 - float(row.sum())), None
 
 
 def _faults(step: do.Event) -> Iterator[tuple[float, Errors]]:
@@ -242,8 +276,8 @@ def distribution(
                 flips[q, 0] = flips[q, 1] = 0
             case do.Split(qubits=qubits):
                 assert not any(flips[q, part] for q in qubits for part in (0, 1)), "a forgotten qubit is watched"
-            case do.Correct():
-                raise ValueError("feedback is not linear")
+            case do.Correct() | do.Custom() | do.Channel() | do.Hidden() | do.Switch() | do.When():
+                raise ValueError("feedback and hidden bits are not linear")
     struck(start, start_spectrum)
     return walsh(spectrum) / dual.size
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
 from hypothesis import strategies as some
 
 from triptych.qec import program as do
@@ -69,9 +71,11 @@ def tables(draw: some.DrawFn) -> Table:
 
 
 @some.composite
-def programs(draw: some.DrawFn) -> Case:
-    """Adaptive programs with every instruction there is, up to eight qubits and WORLDS combinations of faults."""
-    sketch = Sketch(draw)
+def programs(draw: some.DrawFn, *, compiled: bool = False) -> Case:
+    """Adaptive programs with every instruction there is (a Channel only if `compiled`), up to eight qubits and bits and WORLDS
+    combinations of faults.
+    """
+    sketch = Sketch(draw, compiled=compiled)
     for qubit in range(draw(some.integers(2, 3))):
         sketch.prepare(qubit)
     for _ in range(draw(some.integers(4, 24))):
@@ -107,6 +111,7 @@ class Sketch:
     room: float = WORLDS  # by which factor the number of worlds may still grow
     serial: int = 0  # number of the next event, for its rate
     strongest: int = 100  # the strongest rate in percent
+    compiled: bool = False  # with Channels
 
     def step(self) -> None:
         moves = (
@@ -114,11 +119,11 @@ class Sketch:
             + [self.fault] * 3
             + [self.measure] * 2
             + [self.toss] * 2
-            + [self.reset, self.tally, self.merge, self.custom]
+            + [self.reset, self.tally, self.merge, self.custom, self.hidden]
         )
-        moves += [self.verify] * 2
+        moves += [self.verify] * 2 + [self.channel] * self.compiled
         if self.bits:
-            moves += [self.flip] * 2 + [self.syndrome] * 2 + [self.correct] * 3
+            moves += [self.flip] * 2 + [self.syndrome] * 2 + [self.correct] * 3 + [self.switch, self.when]
         if len(self.quantum | self.bits) > 2:
             moves.append(self.split)
         self.pick(moves)()
@@ -163,6 +168,25 @@ class Sketch:
             self.steps.append(self.pick([pairs[0], pairs[0], *pairs])(a, b))
         else:
             self.steps.append(self.pick(singles)(qubit=self.pick(sorted(self.quantum))))
+
+    def hidden(self, number: int | None = None) -> None:
+        """A bit of the environment that is 1 with some probability."""
+        free = sorted(set(range(QUBITS)) - self.quantum - self.bits) if number is None else [number]
+        if free and self.may_grow(2):
+            self.steps.append(do.Hidden(bit=free[0], probability=self.rate()))
+            self.bits.add(free[0])
+
+    def switch(self) -> None:
+        if self.bits and self.may_grow(2):
+            self.steps.append(do.Switch(bit=self.pick(sorted(self.bits)), on=self.rate(), off=self.rate()))
+
+    def when(self) -> None:
+        """The next fault or flip, if it finds a bit at 1."""
+        if self.bits:
+            before = len(self.steps)
+            self.pick((self.fault, self.flip))()
+            if len(self.steps) > before:
+                self.steps[-1] = do.When(bit=self.pick(sorted(self.bits)), event=self.steps[-1])  # type: ignore[arg-type]
 
     def fault(self) -> None:
         if not self.quantum:
@@ -234,11 +258,14 @@ class Sketch:
         size = self.draw(some.integers(1, 3))
         for qubit in range(size):
             body.prepare(qubit)
+        if self.pick((True, False, False)):
+            body.hidden(size)
         for _ in range(self.draw(some.integers(1, 6))):
-            self.pick((body.gate, body.fault, body.fault))()
+            self.pick((body.gate, body.gate, body.fault, body.fault, body.switch, body.when))()
         for qubit in self.some_of(body.quantum, 2):
             body.measure(qubit)
         body.flip()
+        size = len(body.quantum | body.bits)
         first = self.draw(some.integers(0, QUBITS - size))
         step = do.Verify(
             body=tuple(body.steps),
@@ -273,6 +300,24 @@ class Sketch:
         where = self.draw(some.integers(1, 2**16 - 1))
         change = Jump(where, (x, z), self.draw(some.booleans()), self.pick((1.0, self.rate())))
         self.steps.append(do.Custom(qubits=qubits, change=change))
+
+    def channel(self) -> None:
+        """A compiled gadget that looks at everything on its qubits, in any basis, and is aborted from some values."""
+        qubits = self.some_of(self.quantum | self.bits, 2)
+        looks = [1 << 2 * q + part for q in qubits for part in range(1 + (q in self.quantum))]
+        errors = list(looks)
+        for order in self.draw(some.lists(some.permutations(range(len(looks))), max_size=4)):
+            for i, j in pairwise(order):
+                looks[i] ^= looks[j]
+                errors[j] ^= errors[i]
+        if not self.may_grow(3):
+            return
+        matrix = np.zeros((2 ** len(looks),) * 2)
+        for row in matrix:
+            p = self.pick((0.0, self.rate()))
+            row[self.draw(some.integers(0, row.size - 1))] = p
+            row[self.draw(some.integers(0, row.size - 1))] += self.pick((1.0, 1.0, 0.9)) * (1 - p)
+        self.steps.append(do.Channel(qubits=qubits, looks=tuple(looks), errors=tuple(errors), matrix=matrix))
 
     def tally(self) -> None:
         self.steps.append(do.Tally(blocks=self.blocks()))

@@ -87,6 +87,21 @@ def test_a_checked_pair_against_its_formula() -> None:
     assert oracle.crash_rate(program, lambda x, _: x > 0) == pytest.approx(rate, rel=1e-13)
 
 
+def test_hidden_bits_and_what_depends_on_them() -> None:
+    circuit = Builder(noise=Noise.uniform(0))
+    circuit.block(2)
+    memory = circuit.hidden(0.25)
+    assert memory == 2 and circuit.hidden() == 3 and circuit.block(1) == (4,)
+    circuit.switch(memory, on=0.1, off=0.3).when(memory, *NOISE.events("idle", 0, 1))
+    switch, *hits = circuit.program(blocks=[(0, 1)]).instructions[5:]
+    assert switch == do.Switch(bit=2, on=0.1, off=0.3)
+    assert hits == [do.When(bit=2, event=event) for event in struck(IDLE, 0, 1)]
+    body = Builder(noise=Noise.uniform(0)).prepare(0, 1)
+    inner = body.cx(0, 1).measure(1).hidden(0.1)
+    assert inner == 2 and circuit.verify(body.when(inner, do.Flip(bit=1, rate=0.5)), checks=(1,)) == (5,)
+    assert circuit.instructions[-1].made == (5, 6, 7) and circuit.block(1) == (8,)  # type: ignore[union-attr]
+
+
 def test_impossible_circuits_are_refused() -> None:
     with pytest.raises(ConfigError, match="not prepared"):
         Builder(noise=NOISE).cx(0, 1).program(blocks=[(0,)])

@@ -19,7 +19,7 @@ from triptych.runs import Run, execute, load, stream, to_toml
 from triptych.runs.identity import digest_files
 
 KEYS = {"crash_rate", "lower", "upper", "acceptance", "engine", "states_peak", "logical_qubits", "physical_qubits", "seconds"}
-KEYS |= {"criterion", "reduction", "stopped", "event_threshold", "merge_threshold", "success", "cost"}
+KEYS |= {"criterion", "reason", "reduction", "stopped", "event_threshold", "merge_threshold", "success", "cost"}
 MANY = {"event_threshold": 1e-6, "merge_threshold": 1e-9}
 """Thresholds at which a bit-flip recovery at p = 1e-3 takes milliseconds."""
 
@@ -244,7 +244,7 @@ def test_the_price_of_batches_is_wall_clock_time(tmp_path: Path, monkeypatch: py
         ({"engine.name": "montecarlo", "engine.max_faults": "2"}, "montecarlo"),
         ({"engine.name": "montecarlo", "engine.relative_width": "0.1"}, "montecarlo"),
         ({"engine.name": "montecarlo", "engine.event_threshold": "0"}, "montecarlo has no thresholds"),
-        ({"engine.name": "exact"}, "engine.name"),
+        ({"engine.name": "pauli"}, "engine.name"),
         ({"engine.reduction": "some"}, "reduction"),
         ({"engine.resolution": "1e-4"}, "resolution"),
     ],
@@ -256,6 +256,6 @@ def test_impossible_options_are_refused(options: dict[str, str], reason: str) ->
 
 def test_a_batch_has_a_stream_of_its_own() -> None:
     program = steane.recovery(Noise.uniform(1e-2))
-    batch = commands.Batch(program=program, criterion="paper22", at_any_time=False, seed=5, index=3, shots=2_000)
+    batch = commands.Batch(program=program, criterion="paper22", code="steane", at_any_time=False, seed=5, index=3, shots=2_000)
     direct = geometric.sample(program, paper22, shots=2_000, rng=stream(5, "montecarlo", 3))
     assert commands.draw(batch) == {"batch": 3, **direct._asdict()}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from triptych.qec import Noise, steane
+from triptych.qec import Builder, Noise, steane
 from triptych.qec.describe import describe, noise_classes, nonfailing_states
 from triptych.qec.program import Program
 
@@ -65,6 +65,17 @@ def test_waiting_blocks() -> None:
     for n, waiting in ((2, 0), (3, 1), (4, 0), (5, 3), (10, 6), (13, 3)):
         tree = noise_classes(lambda noise, n=n: steane.tree_program(noise, logical_qubits=n), Noise.eshe())
         assert tree.get("idle", 0) == 7 * 7 * waiting
+
+
+def test_hidden_bits() -> None:
+    circuit = Builder(noise=UNIFORM)
+    data = circuit.block(2)
+    memory = circuit.hidden(0.1)
+    for _ in range(3):
+        circuit.switch(memory, on=0.1, off=0.2).when(memory, *UNIFORM.events("two_qubit", *data))
+    found = describe(circuit.program(blocks=[data]))
+    assert found.physical_qubits == 2 and found.gates == {"Hidden": 1, "Prepare": 2}
+    assert [(row.kind, row.rate, row.count) for row in found.noise] == [("Switch", 0.2, 3), ("When", 1e-3, 3)]
 
 
 def test_json() -> None:

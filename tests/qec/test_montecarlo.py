@@ -123,7 +123,7 @@ def test_crashes_at_any_time(sample: Sampler) -> None:
 
 @every_sampler
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
-@given(case=programs(), at_any_time=some.booleans())
+@given(case=programs(compiled=True), at_any_time=some.booleans())
 def test_random_programs(sample: Sampler, case: Case, at_any_time: bool) -> None:
     shots = 3000
     counts = sample(case.program, case.crash, shots=shots, rng=np.random.default_rng(1), at_any_time=at_any_time)

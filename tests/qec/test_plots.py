@@ -8,12 +8,15 @@ import xarray as xr
 
 from triptych.qec.plots import (
     plot_biases,
+    plot_budget,
     plot_crash_rates,
     plot_crash_rates_over_square,
     plot_largest_maps,
     plot_memory,
     plot_rivals,
     plot_run_times,
+    plot_steps,
+    plot_sweep,
     plot_thresholds,
 )
 
@@ -122,3 +125,47 @@ def test_memory_goes_on_by_bytes_a_state() -> None:
     assert drawn(ax, "traced")[1] == pytest.approx([1.0, 4.0])
     assert drawn(ax, "states x")[1] == pytest.approx([1.5, 3.0, 6.0])
     assert drawn(ax, "the paper")[1] == pytest.approx([1, 8])
+
+
+BUDGET = xr.Dataset(
+    {"share": (("class", "place"), [[0.5, 0.25], [0.0, 0.25]]), "step_share": ("step", [0.7, 0.2, 0.1])},
+    coords={"class": ["two_qubit", "reset"], "place": ["check", ""], "step": ["a", "b", "c"]},
+)
+
+
+def test_budget_stacks_the_places_of_a_class() -> None:
+    ax = plot_budget(BUDGET)
+    bars = [(bar.get_x(), bar.get_width()) for bar in ax.patches]
+    assert bars == [(0, 50), (0, 0), (50, 25), (0, 25)]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["two qubit", "reset"]
+    assert [text.get_text() for text in ax.texts] == ["75 %", "25 %"]
+    legend = ax.get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["check", "elsewhere"]
+
+
+def test_steps_are_the_largest() -> None:
+    ax = plot_steps(BUDGET, most=2)
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([70, 20]) and ax.yaxis_inverted()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_sweeps_mark_where_encoding_begins_to_pay() -> None:
+    """One line has a crossing; of the other, a rate of zero and a lower bound of zero have no place on the axis."""
+    dims = ("preparation", "extractions", "p")
+    results = xr.Dataset(
+        {
+            "crash_rate": (dims, [[[1e-5, 1e-3]], [[0.0, 4e-5]]]),
+            "lower": (dims, [[[0.9e-5, 0.9e-3]], [[0.0, 0.0]]]),
+            "upper": (dims, [[[1.1e-5, 1.1e-3]], [[1e-5, 5e-5]]]),
+            "pseudothreshold": (dims[:2], [[8e-4], [np.nan]]),
+        },
+        coords={"preparation": ["9+3", "8+1"], "extractions": [3], "p": [1e-4, 9e-4]},
+    )
+    ax = plot_sweep(results)
+    assert drawn(ax, "bare qubit")[1] == pytest.approx([1e-4, 9e-4])
+    assert drawn(ax, "9+3, 3 extractions: pseudothreshold 0.0008")[1] == pytest.approx([1e-5, 1e-3])
+    (star,) = [line for line in ax.lines if line.get_marker() == "*"]
+    assert (star.get_xdata()[0], star.get_ydata()[0]) == (8e-4, 8e-4)  # type: ignore[index]
+    bands = [collection.get_paths()[0].get_extents() for collection in ax.collections]
+    assert [(one.ymin, one.ymax) for one in bands] == [pytest.approx((0.9e-5, 1.1e-3)), pytest.approx((2e-6, 5e-5))]
+    assert ax.get_xscale() == ax.get_yscale() == "log" and "$p$" in ax.get_xlabel()

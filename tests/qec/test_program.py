@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from triptych.errors import ConfigError
 from triptych.qec import Program
 from triptych.qec.program import (
     CX,
+    Channel,
     Correct,
     Custom,
     Depolarize1,
@@ -15,6 +17,7 @@ from triptych.qec.program import (
     Event,
     Flip,
     H,
+    Hidden,
     Instruction,
     Measure,
     Merge,
@@ -23,9 +26,11 @@ from triptych.qec.program import (
     S,
     Split,
     Swap,
+    Switch,
     Syndrome,
     Tally,
     Verify,
+    When,
     X,
     outcomes,
 )
@@ -33,6 +38,12 @@ from triptych.qec.program import (
 BIT = (Prepare(qubit=0), Measure(qubit=0))
 OTHER_BIT = (Prepare(qubit=1), Measure(qubit=1))
 TWO = (Prepare(qubit=0), Prepare(qubit=1))
+
+
+def compiled(
+    qubits: tuple[int, ...] = (0,), looks: tuple[int, ...] = (1,), errors: tuple[int, ...] = (1,), size: int = 2, p: float = 0.5
+) -> Channel:
+    return Channel(qubits=qubits, looks=looks, errors=errors, matrix=np.full((size, size), p))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +106,30 @@ TWO = (Prepare(qubit=0), Prepare(qubit=1))
         ((*BIT, Prepare(qubit=1), Correct(syndromes=((0,),), table=((), ()), pauli="X", absent=(1,))), "not measured"),
         ((*TWO, Custom(qubits=(0, 0), change=dict)), "none twice"),
         ((Custom(qubits=(0,), change=dict),), "not prepared"),
+        ((Hidden(bit=-1),), "a number >= 0"),
+        ((Hidden(bit=0, probability=1.1),), "0 <= probability <= 1"),
+        ((Hidden(bit=0), H(qubit=0)), "measured already"),
+        ((Switch(bit=0, on=0.1, off=0.1),), "not prepared"),
+        ((Prepare(qubit=0), Switch(bit=0, on=0.1, off=0.1)), "not measured"),
+        ((Hidden(bit=0), Switch(bit=0, on=0.1, off=-0.1)), "0 <= off <= 1"),
+        ((*TWO, When(bit=0, event=Depolarize1(qubit=1, rate=0.1))), "not measured"),
+        ((Hidden(bit=0), When(bit=0, event=Depolarize1(qubit=1, rate=0.1))), "not prepared"),
+        ((Hidden(bit=0), When(bit=0, event=Flip(bit=0, rate=2.0))), "0 <= rate <= 1"),
+        ((Hidden(bit=0), When(bit=0, event=Switch(bit=0, on=0.1, off=0.1))), "an error event"),  # type: ignore[arg-type]
+        ((Hidden(bit=0), Split(qubits=(0,)), Switch(bit=0, on=0.1, off=0.1)), "not prepared"),
+        ((*TWO, compiled(qubits=(0, 0))), "none twice"),
+        ((compiled(),), "not prepared"),
+        ((*TWO, compiled(looks=(4,), errors=(4,))), "coordinates of these qubits"),
+        ((*BIT, compiled(looks=(2,), errors=(2,))), "coordinates of these qubits"),
+        ((*TWO, compiled(looks=(), errors=(), size=1)), "one look or more"),
+        ((*TWO, compiled(errors=(2,))), "flips this look alone"),
+        ((*TWO, compiled(looks=(1, 3), errors=(1, 2), size=4, p=0.25)), "flips this look alone"),
+        ((*TWO, compiled(errors=(1, 2))), "flips this look alone"),
+        ((*TWO, compiled(size=4)), "rows sum to at most 1"),
+        ((*TWO, compiled(p=0.6)), "rows sum to at most 1"),
+        ((*TWO, compiled(p=-0.1)), "rows sum to at most 1"),
+        ((*TWO, compiled(p=float("nan"))), "rows sum to at most 1"),
+        ((Verify(body=(compiled(), *BIT), checks=(0,)),), "only gates"),
         ((*TWO, Tally(blocks=())), "blocks of different qubits"),
         ((*TWO, Tally(blocks=((0, 0),))), "blocks of different qubits"),
         ((*TWO, Tally(blocks=((0, 2),))), "not prepared"),

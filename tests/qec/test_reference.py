@@ -294,7 +294,7 @@ def test_random_programs_against_all_fault_combinations() -> None:
     )
 
     @settings(STEADY, max_examples=500)
-    @given(programs(), some.booleans(), rough)
+    @given(programs(compiled=True), some.booleans(), rough)
     def holds(case: Case, at_any_time: bool, thresholds: Thresholds) -> None:
         for name in {kind(step) for step in case.program.flat()}:
             event(name)
@@ -308,8 +308,10 @@ def test_random_programs_against_all_fault_combinations() -> None:
         seen["an interval narrower than 1"] += 0.001 < ledger < 0.5
 
     holds()
-    elementary = {type_.__name__ for type_ in (Prepare, Measure, *do.Gate.__args__, *do.Event.__args__)}  # type: ignore[attr-defined]
-    tasks_ = {"Syndrome", "Correct", "Correct absent", "Merge", "Split", "Custom", "Tally"}
+    elementary = {
+        type_.__name__ for type_ in (Prepare, Measure, *do.Gate.__args__, *do.Event.__args__, do.Hidden, do.Switch, do.When)
+    }  # type: ignore[attr-defined]
+    tasks_ = {"Syndrome", "Correct", "Correct absent", "Merge", "Split", "Custom", "Channel", "Tally"}
     supplies = {f"Verify {way}" for way in ("without limit", "abort", "use", "skip")}
     both = {"a crash rate between 1 % and 99 %", "an interval narrower than 1"}
     assert {name: n for name in elementary | tasks_ | supplies | both if (n := seen[name]) < 30} == {}

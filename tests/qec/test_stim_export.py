@@ -58,8 +58,10 @@ def test_the_detectors_are_the_checks() -> None:
 
 
 def exportable(case: Case) -> bool:
-    steps = case.program.instructions
-    return not any(isinstance(step, do.Custom) or (isinstance(step, Verify) and step.supply is not None) for step in steps)
+    hidden = do.Custom | do.Hidden | do.Conditional
+    return not any(
+        isinstance(step, hidden) or (isinstance(step, Verify) and step.supply is not None) for step in case.program.flat()
+    )
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
@@ -118,3 +120,10 @@ def test_what_stim_cannot_follow() -> None:
     custom = do.Custom(qubits=(0,), change=lambda x, z: {(x, z): 1.0})
     with pytest.raises(ConfigError, match="Custom"):
         to_stim(Program(instructions=(Prepare(qubit=0), custom), blocks=((0,),)))
+    channel = do.Channel(qubits=(0,), looks=(1,), errors=(1,), matrix=np.eye(2))
+    with pytest.raises(ConfigError, match="compiled Channel"):
+        to_stim(Program(instructions=(Prepare(qubit=0), channel), blocks=((0,),)))
+    burst = do.When(bit=1, event=do.Depolarize1(qubit=0, rate=0.1))
+    for steps in ((do.Hidden(bit=1), burst), (Prepare(qubit=1), Measure(qubit=1), burst)):
+        with pytest.raises(ConfigError, match="a hidden bit"):
+            to_stim(Program(instructions=(Prepare(qubit=0), *steps), blocks=((0,),)))

@@ -15,10 +15,10 @@ from tests.oracles import qec as oracle
 from tests.oracles import qec_blocks
 from tests.qec.strategies import Case, clifford_circuits, programs
 from triptych.errors import ConfigError
-from triptych.qec import Noise, criteria, reference, simulate, steane
+from triptych.qec import Noise, criteria, f2, reference, simulate, steane
 from triptych.qec import program as do
 from triptych.qec.montecarlo import geometric
-from triptych.qec.tree import Pruning, Tree, f2, of_block, score
+from triptych.qec.tree import Pruning, Tree, of_block, score
 
 STEADY = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 ROUNDING = 1e-13  # of the enumeration
@@ -42,7 +42,7 @@ def bracket(case: Case, pruning: Pruning, *, raw: bool = False, at_any_time: boo
 
 @settings(STEADY, max_examples=1000)
 @given(
-    case=programs(),
+    case=programs(compiled=True),
     event=THRESHOLDS,
     merge=THRESHOLDS,
     raw=some.booleans(),
@@ -57,7 +57,7 @@ def test_the_certificate_contains_the_enumerated_truth(case, event, merge, raw, 
 
 
 @settings(STEADY, max_examples=300)
-@given(case=programs(), raw=some.booleans(), timed=some.booleans())
+@given(case=programs(compiled=True), raw=some.booleans(), timed=some.booleans())
 def test_without_thresholds_it_is_the_enumeration(case, raw, timed):
     truth = oracle.crash_rate(case.program, case.crash, at_any_time=timed)
     value, lower, upper = bracket(case, Pruning(event=0.0, merge=0.0), raw=raw, at_any_time=timed)
@@ -97,7 +97,7 @@ def same_as_the_reference(case, event, merge, rule):
 
 
 @settings(STEADY, max_examples=300)
-@given(case=programs(), raw=some.booleans(), merge=THRESHOLDS)
+@given(case=programs(compiled=True), raw=some.booleans(), merge=THRESHOLDS)
 def test_certified_intervals_nest_as_thresholds_shrink(case, raw, merge):
     grid = [bracket(case, Pruning(event=event, merge=min(merge, event)), raw=raw) for event in (0.1, 0.03, 1e-2, 1e-3, 1e-4)]
     for (_, lower, upper), (_, inner_lower, inner_upper) in pairwise(grid):
@@ -106,7 +106,7 @@ def test_certified_intervals_nest_as_thresholds_shrink(case, raw, merge):
 
 
 @settings(STEADY, max_examples=200)
-@given(case=programs(), most=some.integers(0, 3), raw=some.booleans())
+@given(case=programs(compiled=True), most=some.integers(0, 3), raw=some.booleans())
 def test_errors_of_too_many_faults_are_in_the_ledger(case, most, raw):
     truth = oracle.crash_rate(case.program, case.crash)
     _, lower, upper = bracket(case, Pruning(event=0.0, merge=0.0, max_faults=most), raw=raw)

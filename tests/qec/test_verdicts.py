@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from cyclopts.exceptions import UnknownCommandError
 
 from triptych.cli import app
 from triptych.qec import Architecture, Noise, describe, simulate, steane
@@ -291,8 +290,6 @@ COMMANDS = {
     claim["id"]: claim["command"]
     for claim in tomllib.loads((claims.PAPERS / "chi2008" / "claims.toml").read_text(encoding="utf-8"))["claim"]
 }
-PLANNED = "triptych qec budget"
-"""The command of open claims that does not exist yet."""
 
 
 class ParsedError(Exception):
@@ -310,5 +307,5 @@ def test_the_command_of_every_claim_is_understood(claim, monkeypatch):
     if words == ["doctor", "--json"]:
         app.parse_args(words, exit_on_error=False, print_error=False)
         return
-    with pytest.raises(UnknownCommandError if COMMANDS[claim].startswith(PLANNED) else ParsedError):
+    with pytest.raises(ParsedError):
         app(words, exit_on_error=False, print_error=False)

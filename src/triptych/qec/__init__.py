@@ -14,29 +14,45 @@ Examples
 True
 """
 
-from triptych.qec import criteria, program, steane, tasks
+from triptych.qec import criteria, program, protocols, steane, tasks
 from triptych.qec.architecture import Architecture
+from triptych.qec.budget import Budget, budget
 from triptych.qec.builder import Builder
+from triptych.qec.codes import CSSCode
 from triptych.qec.describe import describe
+from triptych.qec.detectors import logical_error_rates
 from triptych.qec.model import ErrorModel
 from triptych.qec.noise import Noise
+from triptych.qec.preparations import NoisyAncilla
 from triptych.qec.program import Program
+from triptych.qec.pseudothreshold import pseudothreshold
 from triptych.qec.reference import Thresholds
 from triptych.qec.simulate import Result, simulate
+from triptych.qec.stim_import import from_stim
+from triptych.qec.stim_preparation import StimPreparation
 from triptych.qec.tasks import QubitSet
 
 __all__ = [
     "Architecture",
+    "Budget",
     "Builder",
+    "CSSCode",
     "ErrorModel",
     "Noise",
+    "NoisyAncilla",
     "Program",
     "QubitSet",
     "Result",
+    "StimPreparation",
     "Thresholds",
+    "budget",
     "criteria",
     "describe",
+    "from_stim",
+    "logical_error_rates",
     "program",
+    "protocols",
+    "pseudothreshold",
     "simulate",
     "steane",
     "tasks",

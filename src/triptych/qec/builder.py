@@ -153,6 +153,20 @@ class Builder:
             self.strike("transport", *qubits)
         return self
 
+    def hidden(self, probability: float = 0.0) -> int:
+        """A classical bit of the environment, which is 1 with this probability; its number, behind those that are in use."""
+        bit = self._behind()
+        self.add(do.Hidden(bit=bit, probability=probability))
+        return bit
+
+    def switch(self, bit: int, *, on: float, off: float) -> Self:
+        """A step of random telegraph noise: the bit goes from 0 to 1 with probability `on`, from 1 to 0 with `off`."""
+        return self.add(do.Switch(bit=bit, on=on, off=off))
+
+    def when(self, bit: int, *events: do.Event) -> Self:
+        """Error events that strike only where the bit is 1, such as those that ``noise.events`` returns."""
+        return self.add(*(do.When(bit=bit, event=event) for event in events))
+
     def verify(
         self,
         body: Builder,
@@ -196,9 +210,5 @@ class Builder:
         return self.strike("two_qubit", first, second).strike("two_qubit_decay", first, second)
 
     def _behind(self) -> int:
-        """One more than the highest qubit that has been used."""
-        ends = [step.qubit + 1 for step in self.instructions if isinstance(step, do.Prepare)]
-        for step in self.instructions:
-            if isinstance(step, do.Verify):
-                ends += [step.first + inner.qubit + 1 for inner in step.body if isinstance(inner, do.Prepare)]
-        return max(ends, default=0)
+        """One more than the highest number of a qubit or bit that has been used."""
+        return max((q + 1 for step in self.instructions for q in do.started(step)), default=0)

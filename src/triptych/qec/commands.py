@@ -11,7 +11,7 @@ from typing import Any
 
 import xarray as xr
 
-from triptych.qec.criteria import CRITERIA
+from triptych.qec.criteria import named
 from triptych.qec.describe import describe as count
 from triptych.qec.describe import noise_classes, nonfailing_states
 from triptych.qec.montecarlo import Counts, geometric
@@ -30,7 +30,7 @@ def describe(config: DescribeConfig, run: Run) -> dict[str, Any]:  # noqa: ARG00
     return {
         **count(config.program.build(noise)).to_json(),
         "noise_classes": noise_classes(config.program.build, noise),
-        "nonfailing_states": nonfailing_states(),
+        "nonfailing_states": nonfailing_states(config.program.code),
     }
 
 
@@ -48,6 +48,7 @@ def run(config: RunConfig, run: Run) -> dict[str, Any]:
         "success": result.success,
         "acceptance": result.acceptance.value,
         "engine": result.engine,
+        "reason": result.reason,
         "criterion": config.program.criterion,
         "reduction": result.reduction,
         "event_threshold": result.event_threshold,
@@ -69,7 +70,7 @@ def _by_tree(config: RunConfig, program: Program, run: Run) -> Result:  # noqa: 
     return simulate(
         program,
         engine=engine.name,
-        criterion=config.program.criterion,
+        criterion=config.program.crash(),
         at_any_time=config.program.at_any_time,
         merge=engine.merge or ("preservation" if engine.name == "reference" else "bounded"),
         event_threshold=engine.event_threshold,
@@ -87,6 +88,7 @@ class Batch:
 
     program: Program
     criterion: str
+    code: str
     at_any_time: bool
     seed: int
     index: int
@@ -97,7 +99,7 @@ def draw(batch: Batch) -> dict[str, Any]:
     """The counts of one batch."""
     counts = geometric.sample(
         batch.program,
-        CRITERIA[batch.criterion],
+        named(batch.criterion, batch.code),
         shots=batch.shots,
         rng=stream(batch.seed, "montecarlo", batch.index),
         at_any_time=batch.at_any_time,
@@ -116,6 +118,7 @@ def _by_batches(config: RunConfig, program: Program, run: Run) -> Result:
         Batch(
             program=program,
             criterion=config.program.criterion,
+            code=config.program.code,
             at_any_time=config.program.at_any_time,
             seed=config.seed,
             index=index,

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from math import comb
 from typing import Any
 
-from triptych.qec.criteria import CRITERIA
+from triptych.qec.codes import STEANE, CSSCode
+from triptych.qec.criteria import NAMES, ClassCriterion, named
 from triptych.qec.noise import CLASSES, Noise
-from triptych.qec.program import CX, CZ, Event, Prepare, Program, Swap, Task, Verify
+from triptych.qec.program import CX, CZ, Conditional, Event, Prepare, Program, Swap, Task, Verify, When
 
 OVERHEAD = 6
 """Cycles of a program besides those of its two-qubit gates on the data.
@@ -49,9 +51,9 @@ class Description:
     logical_qubits : scored code blocks.
     physical_qubits : fresh qubits consumed, every preparation counted, without reuse.
     cycles : the longest chain of two-qubit gates outside of ancilla preparations, plus :data:`OVERHEAD`.
-    gates : how many gates, preparations and measurements of each kind.
+    gates : how many gates, preparations (of qubits and hidden bits) and measurements of each kind.
     tasks : how many verifications, syndromes, corrections, ... there are.
-    noise : the error events, those of the highest rate first.
+    noise : the error events and the steps of hidden bits, those of the highest rate first.
     """
 
     logical_qubits: int
@@ -82,7 +84,7 @@ def describe(program: Program) -> Description:
     tasks: Counter[str] = Counter()
     events: Counter[tuple[str, float]] = Counter()
     for step in program.flat():
-        if isinstance(step, Event):
+        if isinstance(step, Event | Conditional):
             events[type(step).__name__, step.rate] += 1
         else:
             (tasks if isinstance(step, Task) else gates)[type(step).__name__] += 1
@@ -100,6 +102,9 @@ def describe(program: Program) -> Description:
 def noise_classes(build: Callable[[Noise], Program], noise: Noise) -> dict[str, int]:
     """How many noise locations of each class there are, found by building the program with one class alone.
 
+    Noise that the program has without any class, such as that of a :class:`~triptych.qec.preparations.NoisyAncilla`, is
+    ``"other"``.
+
     Parameters
     ----------
     build : a program from its noise model.
@@ -111,27 +116,32 @@ def noise_classes(build: Callable[[Noise], Program], noise: Noise) -> dict[str, 
     >>> noise_classes(steane.cnot_recovery, Noise.uniform(1e-3))
     {'reset': 120, 'two_qubit': 343, 'measurement': 134}
     """
-    found = {}
-    for name in CLASSES:
-        count = sum(isinstance(step, Event) for step in build(noise.only(name)).flat())
-        if count:
-            found[name] = count
-    return found
+    found = {name: sum(isinstance(step, Event | When) for step in build(noise.only(name)).flat()) for name in (*CLASSES, "")}
+    own = found.pop("")
+    return {name: count - own for name, count in found.items() if count > own} | ({"other": own} if own else {})
 
 
-def nonfailing_states() -> dict[str, int]:
-    """How many errors of a [[7,1,3]] block are no crash, by criterion (Sec. IV.D).
+def nonfailing_states(code: str | CSSCode = STEANE) -> dict[str, int]:
+    """How many errors of a block of a code are no crash, by criterion (Sec. IV.D).
 
-    Of 256 classes modulo stabilizers; for ``strict``, which tells the members of a class apart, of 16384 Pauli strings.
+    Of 256 classes modulo stabilizers, for the [[7,1,3]] code; for ``strict``, which tells the members of a class apart, of 16384
+    Pauli strings.
 
     Examples
     --------
     >>> nonfailing_states()
     {'css': 64, 'paper22': 22, 'strict': 22, 'readout': 128}
     """
-    errors = [(x, z) for x in range(128) for z in range(128)]
-    survivors = {name: sum(not crash(x, z) for x, z in errors) for name, crash in CRITERIA.items()}
-    return {name: count if name == "strict" else count // 64 for name, count in survivors.items()}
+    code = CSSCode.named(code)
+    found = {}
+    for name in NAMES:
+        crash = named(name, code)
+        if isinstance(crash, ClassCriterion):
+            unseen = len(code.functionals("X")) + len(code.functionals("Z")) - len(crash.functionals)
+            found[name] = int((~crash.fails).sum()) << unseen
+        else:
+            found[name] = sum(comb(code.n, weight) * 3**weight for weight in range(crash.most + 1))
+    return found
 
 
 def _depth(program: Program) -> int:

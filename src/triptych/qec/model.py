@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Self, final
 
+from triptych.qec import f2
 from triptych.qec.criteria import Criterion
 from triptych.qec.program import Instruction, Kind, Tally, admit
-from triptych.qec.tree import Pruning, Rule, Tree, f2
+from triptych.qec.tree import Pruning, Rule, Tree
 from triptych.statistics import Estimate
 
 

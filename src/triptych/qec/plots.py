@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from triptych.plotting import COLORS, band, new_axes
 
@@ -58,6 +59,36 @@ def plot_uncertainties(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     ax.plot(p, deviation, "s:", color=COLORS[1], markersize=4, label="Monte Carlo, one standard deviation")
     ax.set(xscale="log", yscale="log", xlabel="physical error rate $p$ of each operation", ylabel="relative uncertainty")
     ax.legend(loc="lower left")
+    return ax
+
+
+def plot_sweep(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """Crash rate against the physical error rate, and where it equals that of a bare qubit.
+
+    Parameters
+    ----------
+    results : ``crash_rate``, ``lower`` and ``upper`` (preparation, extractions, p), and ``pseudothreshold`` (preparation,
+        extractions), NaN where there is none.
+    """
+    ax = new_axes() if ax is None else ax
+    p, rates = results["p"].values, results["crash_rate"].values
+    floor = rates[rates > 0].min(initial=p[0]) / 5
+    ax.plot(p, p, "--", color=COLORS[5], linewidth=1, label="bare qubit")
+    lines = product(enumerate(results["preparation"].values), enumerate(results["extractions"].values))
+    for (i, preparation), (j, extractions) in lines:
+        line, color = results.sel(preparation=preparation, extractions=extractions), COLORS[j % 5]
+        band(ax, p, np.maximum(line["lower"].values, floor), line["upper"].values, color=color)
+        label = f"{preparation}, {extractions} extraction{'s' if extractions > 1 else ''}"
+        crossing = line["pseudothreshold"].item()
+        if np.isfinite(crossing):
+            ax.plot(crossing, crossing, "*", color=color, markersize=10)
+            label += f": pseudothreshold {crossing:.3g}"
+        ax.plot(p, line["crash_rate"].values, ("o-", "s:")[i % 2], color=color, markersize=3.5, label=label)
+    ax.set(xscale="log", yscale="log", xlabel="physical error rate $p$ of each operation", ylabel="crash rate")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.legend(loc="upper left", frameon=False, fontsize="small")
     return ax
 
 
@@ -217,4 +248,30 @@ def _lines(results: xr.Dataset, name: str, ax: Axes) -> Axes:
         values = results[name].sel(series=series)
         ax.plot(results["logical_qubits"], values, "o-", color=COLORS[i], markersize=3.5, label=NAMES[str(series)])
     ax.set(yscale="log", xlabel="logical qubits")
+    return ax
+
+
+def plot_budget(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """Error budget: ``share`` (class, place) of each class of faults in the crash rate, by the place where it acts."""
+    ax = new_axes() if ax is None else ax
+    names, start = [str(name).replace("_", " ") for name in results["class"].values], np.zeros(results.sizes["class"])
+    for i, place in enumerate(results["place"].values):
+        width = 100 * results["share"].sel(place=place).values
+        bars = ax.barh(names, width, left=start, color=COLORS[i % len(COLORS)], label=str(place) or "elsewhere")
+        start = start + width
+    ax.bar_label(bars, [f"{share:.2g} %" for share in start], padding=3, fontsize="small")
+    ax.invert_yaxis()
+    ax.set(xlabel="share of the error budget (%)", xlim=(0, 1.2 * start.max()), axisbelow=True)
+    ax.legend(loc="lower right", frameon=False, fontsize="small")
+    return ax
+
+
+def plot_steps(results: xr.Dataset, *, most: int = 10, ax: Axes | None = None) -> Axes:
+    """Error budget: the largest ``step_share`` (step), each a part of the program and a source of noise."""
+    ax = new_axes() if ax is None else ax
+    shown = results.isel(step=slice(most))
+    ax.barh([str(step) for step in shown["step"].values], 100 * shown["step_share"].values, color=COLORS[0])
+    ax.tick_params(axis="y", labelsize="small")
+    ax.invert_yaxis()
+    ax.set(xlabel="share of malignant faults (%)", axisbelow=True)
     return ax

@@ -67,6 +67,7 @@ def solve(point: Point) -> Solved:
     began = time.process_time()
     found = simulate(
         program,
+        engine="tree",
         criterion=point.criterion,
         merge=point.rule,
         event_threshold=point.event,

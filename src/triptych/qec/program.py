@@ -1,294 +1,95 @@
-"""The instruction set of the panel.
+"""Programs, which all engines run.
 
-In: gates, noise, measurements and error-correction tasks on numbered qubits. Out: an immutable, checked :class:`Program` that
-all engines run. Programs follow errors, not quantum states: a qubit carries a Pauli error, and a measured qubit carries one bit,
-whether its outcome is flipped. Pauli gates move no error; they are there so that circuits can be written down as they are.
+In: instructions (:mod:`triptych.qec.instructions`, all of which can be imported from here too) and the code blocks to score. Out:
+an immutable, checked :class:`Program`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import product
+from collections.abc import Iterator
+from dataclasses import dataclass
 from numbers import Real
 from typing import Literal
 
+import numpy as np
+
 from triptych.errors import ConfigError
-
-Basis = Literal["Z", "X"]
-SOURCE: str = field(default="", compare=False, repr=False)
-"""Of an error event: what causes it, such as ``"extraction/two_qubit"`` (place and class of faults)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepare:
-    """The qubit starts afresh, without error, in ``|0>`` (basis Z) or ``|+>`` (basis X); what it held before is forgotten."""
-
-    qubit: int
-    basis: Basis = "Z"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class H:
-    """Hadamard gate: X and Z errors change places."""
-
-    qubit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S:
-    """Phase gate: X errors become Y errors."""
-
-    qubit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class X:
-    """Pauli X gate."""
-
-    qubit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Y:
-    """Pauli Y gate."""
-
-    qubit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Z:
-    """Pauli Z gate."""
-
-    qubit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CX:
-    """Controlled NOT: X spreads from control to target, Z from target to control."""
-
-    control: int
-    target: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CZ:
-    """Controlled phase: X on either qubit puts Z on the other."""
-
-    first: int
-    second: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swap:
-    """The errors of the two qubits change places."""
-
-    first: int
-    second: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Depolarize1:
-    """One-qubit error event (Sec. II.D): X, Y and Z with probability rate / 3 each."""
-
-    qubit: int
-    rate: float
-    source: str = SOURCE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Depolarize2:
-    """Two-qubit error event (Sec. II.D): each of the 15 Paulis but II with probability rate / 15."""
-
-    first: int
-    second: int
-    rate: float
-    source: str = SOURCE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauliChannel:
-    """An error event with a probability for each Pauli error; the depolarizing events are special cases.
-
-    Attributes
-    ----------
-    qubits : on which the errors act, one or more.
-    errors : (Pauli string, probability), one letter of I, X, Y, Z for each qubit; what is missing to 1 is the identity.
-    source : where the noise comes from, as all events may say; it makes no difference but to an error budget.
-
-    Examples
-    --------
-    >>> biased = PauliChannel(qubits=(0,), errors=(("X", 1e-5), ("Z", 1e-3)))
-    """
-
-    qubits: tuple[int, ...]
-    errors: tuple[tuple[str, float], ...]
-    source: str = SOURCE
-
-    @property
-    def rate(self) -> float:
-        """The probability that any error strikes."""
-        return math.fsum(p for _, p in self.errors)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """The qubit becomes a bit: 1 where its error flips the outcome in this basis."""
-
-    qubit: int
-    basis: Basis = "Z"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flip:
-    """Measurement error: the bit of a measured qubit flips with probability rate."""
-
-    bit: int
-    rate: float
-    source: str = SOURCE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verify:
-    """A preparation with checks, which are 0 where it is accepted. By default it is repeated until then.
-
-    Attributes
-    ----------
-    body : elementary instructions on qubits 0, 1, ... of its own, all of which it prepares, so that it can be repeated.
-    checks : measured qubits of the body that must be 0; they are released afterwards.
-    first : the body's qubit q becomes the program's qubit first + q.
-    supply : how many blocks there are to try; None is without limit.
-    otherwise : what happens where all blocks of a finite supply are rejected. ``"abort"``: the program ends there, which counts
-        as a crash. ``"use"``: the last block is used as it is. ``"skip"``: the gates that follow find an error-free block, and
-        the qubit ``first + checks[0]`` stays as a marker bit (1 where skipped) that tells :class:`Correct` not to count it.
-    """
-
-    body: tuple[Instruction, ...]
-    checks: tuple[int, ...]
-    first: int = 0
-    supply: int | None = None
-    otherwise: Literal["abort", "skip", "use"] = "abort"
-
-    @property
-    def released(self) -> tuple[int, ...]:
-        """The checks that are gone afterwards, in the program's numbers."""
-        kept = self.supply is not None and self.otherwise == "skip"
-        return tuple(self.first + check for check in (self.checks[1:] if kept else self.checks))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Syndrome:
-    """Store a syndrome in the measured qubits themselves (Sec. II.F).
-
-    The parity of ``checks[i]`` is written into ``bits[i]``; the bits beyond the last check are released. A check lists positions
-    within `bits`.
-    """
-
-    bits: tuple[int, ...]
-    checks: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correct:
-    """Majority vote and look-up correction (Sec. II.F).
-
-    Where more than half of the stored `syndromes` agree on a value s (the first bit is the lowest), `pauli` acts on the qubits
-    ``table[s]``; without a majority nothing happens. The correction itself is free of noise. Syndrome i takes no part in the
-    vote where the bit ``absent[i]`` is 1 (no such bits, and all vote).
-    """
-
-    syndromes: tuple[tuple[int, ...], ...]
-    table: tuple[tuple[int, ...], ...]
-    pauli: Literal["X", "Z"]
-    absent: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merge:
-    """Join the QubitSets of these qubits (Sec. II.E); instructions on two sets do so by themselves."""
-
-    qubits: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """Remove qubits from their QubitSets and forget them (Sec. II.E); the rest keeps its marginal distribution."""
-
-    qubits: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Custom:
-    """A task of one's own: what becomes of an error on these qubits.
-
-    ``change(x, z)`` takes the packed X and Z bits of the error (bit i is ``qubits[i]``; a measured qubit has its bit in x) and
-    returns the distribution of what replaces it, {(x, z): probability}, with probabilities that sum to 1 (z = 0 for a measured
-    qubit). Engines apply it to
-    each state of the error map, which keeps certificates valid. It is free of noise but for what the function puts in.
-
-    Examples
-    --------
-    >>> reset_if_marked = Custom(qubits=(0, 1), change=lambda x, z: {(x & 2 if x & 2 else x, z): 1.0})
-    """
-
-    qubits: tuple[int, ...]
-    change: Callable[[int, int], Mapping[tuple[int, int], float]]
-
-    def distribution(self, x: int, z: int) -> dict[tuple[int, int], float]:
-        """What becomes of this error: the possible ones, and probabilities that sum to 1.
-
-        Raises
-        ------
-        ConfigError
-            If they do not within 1e-12, or if an error does not fit on the qubits.
-        """
-        chances = dict(self.change(x, z))
-        total, size = sum(chances.values()), 1 << len(self.qubits)
-        fits = all(p >= 0 and 0 <= new_x < size and 0 <= new_z < size for (new_x, new_z), p in chances.items())
-        if not fits or abs(total - 1) > 1e-12:
-            raise ConfigError(
-                "a Custom task returns no distribution",
-                got=f"{chances} for (x, z) = {x, z}",
-                expected="probabilities that sum to 1",
-            )
-        return {error: p / total for error, p in chances.items() if p > 0}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """Score these blocks here too, where crashes are counted "at any time"; otherwise nothing happens."""
-
-    blocks: tuple[tuple[int, ...], ...]
-
-
-Gate = H | S | X | Y | Z | CX | CZ | Swap
-Event = Depolarize1 | Depolarize2 | PauliChannel | Flip
-Task = Verify | Syndrome | Correct | Merge | Split | Custom | Tally
-Instruction = Prepare | Gate | Event | Measure | Task
-
-
-def outcomes(event: Event) -> tuple[tuple[int, ...], tuple[tuple[str, float], ...]]:
-    """The qubits of an error event and its errors, each a Pauli string (one letter a qubit) with its probability.
-
-    The flip of a measured bit is an X error.
-
-    Examples
-    --------
-    >>> outcomes(Flip(bit=3, rate=0.25))
-    ((3,), (('X', 0.25),))
-    >>> len(outcomes(Depolarize2(first=0, second=1, rate=0.15))[1])
-    15
-    """
-    match event:
-        case Depolarize1(qubit=q, rate=rate):
-            return (q,), tuple((pauli, rate / 3) for pauli in "XYZ")
-        case Depolarize2(first=a, second=b, rate=rate):
-            return (a, b), tuple((p + q, rate / 15) for p, q in product("IXYZ", repeat=2) if p + q != "II")
-        case PauliChannel(qubits=qubits, errors=errors):
-            return qubits, errors
-        case Flip(bit=b, rate=rate):
-            return (b,), (("X", rate),)
+from triptych.qec.instructions import (
+    CX,
+    CZ,
+    Basis,
+    Channel,
+    Conditional,
+    Correct,
+    Custom,
+    Depolarize1,
+    Depolarize2,
+    Event,
+    Flip,
+    Gate,
+    H,
+    Hidden,
+    Instruction,
+    Measure,
+    Merge,
+    PauliChannel,
+    Prepare,
+    S,
+    Split,
+    Swap,
+    Switch,
+    Syndrome,
+    Tally,
+    Task,
+    Verify,
+    When,
+    X,
+    Y,
+    Z,
+    outcomes,
+    packed,
+    started,
+)
+
+__all__ = [
+    "CX",
+    "CZ",
+    "Basis",
+    "Channel",
+    "Conditional",
+    "Correct",
+    "Custom",
+    "Depolarize1",
+    "Depolarize2",
+    "Event",
+    "Flip",
+    "Gate",
+    "H",
+    "Hidden",
+    "Instruction",
+    "Kind",
+    "Measure",
+    "Merge",
+    "PauliChannel",
+    "Prepare",
+    "Program",
+    "S",
+    "Split",
+    "Swap",
+    "Switch",
+    "Syndrome",
+    "Tally",
+    "Task",
+    "Verify",
+    "When",
+    "X",
+    "Y",
+    "Z",
+    "admit",
+    "outcomes",
+    "packed",
+    "started",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,7 +138,7 @@ class Program:
     @property
     def strongest_rate(self) -> float:
         """The largest rate of any error event; 0 without noise."""
-        events = (step for step in self.flat() if isinstance(step, Event))
+        events = (step for step in self.flat() if isinstance(step, Event | When))
         return max((event.rate for event in events), default=0.0)
 
     def flat(self) -> Iterator[Instruction]:
@@ -370,6 +171,10 @@ def _require_that(holds: bool, instruction: Instruction, expected: str) -> None:
         raise ConfigError(f"{type(instruction).__name__} does not fit together", got=instruction, expected=expected)
 
 
+def _chance(p: float) -> bool:
+    return isinstance(p, Real) and 0 <= p <= 1
+
+
 def _distinct(qubits: tuple[int, ...]) -> bool:
     return 0 < len(set(qubits)) == len(qubits)
 
@@ -389,6 +194,9 @@ def admit(step: Instruction, kinds: dict[int, Kind]) -> None:
             numbered = isinstance(q, int) and q >= 0
             _require_that(numbered and step.basis in ("Z", "X"), step, "a qubit number >= 0, and basis 'Z' or 'X'")
             kinds[q] = "quantum"
+        case Hidden(bit=b, probability=p):
+            _require_that(isinstance(b, int) and b >= 0 and _chance(p), step, "a number >= 0, and 0 <= probability <= 1")
+            kinds[b] = "bit"
         case H(qubit=q) | S(qubit=q) | X(qubit=q) | Y(qubit=q) | Z(qubit=q) | Depolarize1(qubit=q):
             _require(q, kinds, ("quantum",), step)
         case PauliChannel(qubits=qubits, errors=errors):
@@ -409,6 +217,13 @@ def admit(step: Instruction, kinds: dict[int, Kind]) -> None:
             kinds[q] = "bit"
         case Flip(bit=b):
             _require(b, kinds, ("bit",), step)
+        case Switch(bit=b, on=on, off=off):
+            _require_that(_chance(on) and _chance(off), step, "probabilities with 0 <= on <= 1 and 0 <= off <= 1")
+            _require(b, kinds, ("bit",), step)
+        case When(bit=b, event=event):
+            _require_that(isinstance(event, Event), step, "an error event")
+            _require(b, kinds, ("bit",), step)
+            admit(event, kinds)
         case Verify():
             made: dict[int, Kind] = {}
             for one in step.body:
@@ -447,6 +262,19 @@ def admit(step: Instruction, kinds: dict[int, Kind]) -> None:
             _require_that(bool(blocks) and all(_distinct(block) for block in blocks), step, "blocks of different qubits")
             for q in (q for block in blocks for q in block):
                 _require(q, kinds, ("quantum", "bit"), step)
+        case Channel(qubits=qubits):
+            _require_that(_distinct(qubits), step, "one qubit or more, none twice")
+            for q in qubits:
+                _require(q, kinds, ("quantum", "bit"), step)
+            there = sum((3 if kinds[q] == "quantum" else 1) << 2 * q for q in qubits)
+            inside = all(isinstance(mask, int) and mask >= 0 and not mask & ~there for mask in (*step.looks, *step.errors))
+            _require_that(inside and bool(step.looks), step, "one look or more, and masks over coordinates of these qubits")
+            flips = [[(look & error).bit_count() & 1 for error in step.errors] for look in step.looks]
+            dual = flips == np.eye(len(step.looks), dtype=int).tolist()
+            _require_that(dual, step, "for each look an error that flips this look alone")
+            fits = step.matrix.dtype == np.float64 and step.matrix.shape == (2 ** len(step.looks),) * 2
+            fits = fits and bool((step.matrix >= 0).all() and (step.matrix.sum(axis=1) <= 1 + 1e-12).all())
+            _require_that(fits, step, "a matrix [2^looks, 2^looks] of probabilities whose rows sum to at most 1")
         case Merge(qubits=qubits) | Split(qubits=qubits) | Custom(qubits=qubits):
             _require_that(_distinct(qubits), step, "one qubit or more, none twice")
             for q in qubits:

@@ -137,14 +137,21 @@ def _grow(
             case do.Prepare(qubit=q):
                 _forget(sets, (q,))
                 sets.append(QubitSet(frozenset({q}), {0: 1.0}))
+            case do.Hidden(bit=b, probability=p):
+                _forget(sets, (b,))
+                sets.append(tasks.branch(QubitSet(frozenset({b}), {0: 1.0}), [(1 << 2 * b, p)], threshold=thresholds.event))
             case do.H(qubit=q) | do.S(qubit=q) | do.Measure(qubit=q):
                 sets.append(tasks.rewrite(take(q), tasks.propagation(step)))
             case do.CX(control=a, target=b) | do.CZ(first=a, second=b) | do.Swap(first=a, second=b):
                 sets.append(tasks.rewrite(take(a, b), tasks.propagation(step)))
             case do.Depolarize1() | do.Depolarize2() | do.PauliChannel() | do.Flip():
-                qubits, errors = do.outcomes(step)
-                strikes = [(_packed(pauli, qubits), share) for pauli, share in errors]
-                sets.append(tasks.branch(take(*qubits), strikes, threshold=thresholds.event))
+                qubits, errors = _strikes(step)
+                sets.append(tasks.branch(take(*qubits), errors, threshold=thresholds.event))
+            case do.Switch(bit=b, events=events) | do.When(bit=b, events=events):
+                struck = {value: _strikes(event) for value, event in events.items()}
+                one = take(b, *(q for qubits, _ in struck.values() for q in qubits))
+                cases = {value: errors for value, (_, errors) in struck.items()}
+                sets.append(tasks.branch_where(one, b, cases, threshold=thresholds.event))
             case do.Verify(first=first):
                 if step.body not in known:
                     known[step.body] = _grow(step.body, thresholds, None, known)
@@ -159,7 +166,7 @@ def _grow(
                 sets.append(tasks.store_syndrome(take(*bits), bits, checks))
             case do.Correct(syndromes=syndromes, table=table, absent=absent):
                 sets.append(tasks.correct(take(*(q for row in (*syndromes, *table, absent) for q in row)), step))
-            case do.Custom(qubits=qubits):
+            case do.Custom(qubits=qubits) | do.Channel(qubits=qubits):
                 sets.append(tasks.apply(take(*qubits), step))
             case do.Merge(qubits=qubits):
                 sets.append(take(*qubits))
@@ -178,6 +185,7 @@ def _renumbered(block: QubitSet, first: int) -> QubitSet:
     return block._replace(qubits=frozenset(q + first for q in block.qubits), states=states)
 
 
-def _packed(pauli: str, qubits: tuple[int, ...]) -> int:
-    """A Pauli string, one letter a qubit, as the maps hold it."""
-    return sum("IXZY".index(letter) << 2 * q for q, letter in zip(qubits, pauli, strict=True))
+def _strikes(event: do.Event) -> tuple[tuple[int, ...], list[tuple[int, float]]]:
+    """The qubits of an event, and its errors as the maps hold them."""
+    qubits, errors = do.outcomes(event)
+    return qubits, [(do.packed(qubits, string), share) for string, share in errors]

@@ -11,9 +11,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from triptych.errors import ConfigError
-from triptych.qec import steane
+from triptych.qec import protocols
 from triptych.qec.architecture import ESHE, Architecture
+from triptych.qec.codes import CODES
+from triptych.qec.criteria import Criterion, named
 from triptych.qec.noise import Noise
+from triptych.qec.preparations import NoisyAncilla
 from triptych.qec.program import Program
 from triptych.qec.tree import Pruning
 
@@ -33,8 +36,14 @@ class ProgramConfig:
         },
     )
     logical_qubits: int = field(default=2, metadata={"help": "blocks (tree, ring)"})
-    code: Literal["steane"] = field(default="steane", metadata={"help": "the [[7,1,3]] code"})
+    code: Literal["steane", "hamming15", "bch21", "golay"] = field(
+        default="steane", metadata={"help": "the [[7,1,3]], [[15,7,3]], [[21,3,5]] or [[23,1,7]] code"}
+    )
     preparation: Literal["9+3", "8+1"] = field(default="9+3", metadata={"help": "CNOTs of the ancilla encoder + its checks"})
+    ancilla_rate: float | None = field(
+        default=None,
+        metadata={"help": "instead of a circuit, the probability of an X, a Y or a Z error on each qubit of an ancilla"},
+    )
     extractions: int = field(default=3, metadata={"help": "syndromes for each majority vote"})
     supply: int | None = field(default=None, metadata={"help": "ancilla blocks to try for each syndrome; none is without limit"})
     otherwise: Literal["abort", "skip", "use"] = field(
@@ -55,6 +64,11 @@ class ProgramConfig:
             )
         if blocks < 1 or (self.kind not in BLOCKS and blocks < 2):
             raise ConfigError("a logical CNOT needs two blocks", got=f"{blocks} logical qubits", expected=">= 2")
+        if self.ancilla_rate is not None and not 0 <= self.ancilla_rate <= 1:
+            raise ConfigError("program.ancilla_rate is no probability", got=self.ancilla_rate, expected="0 <= ancilla_rate <= 1")
+        if self.code != "steane" and self.ancilla_rate is None:
+            fix = "say how noisy its ancillas are: --program.ancilla-rate"
+            raise ConfigError("program.code has no ancilla circuit", got=self.code, fix=fix)
         if self.extractions < 1:
             raise ConfigError("a recovery needs syndromes", got=self.extractions, expected="extractions >= 1", fix="use 3")
         if self.supply is not None and self.supply < 1:
@@ -67,14 +81,22 @@ class ProgramConfig:
     def build(self, noise: Noise) -> Program:
         """The program, with this noise."""
         size = {} if self.kind in BLOCKS else {"logical_qubits": self.logical_qubits}
-        return steane.PROGRAMS[self.kind](
+        preparation: str | NoisyAncilla = self.preparation
+        if self.ancilla_rate is not None:
+            preparation = NoisyAncilla.depolarizing(self.ancilla_rate, size=CODES[self.code].n)
+        return protocols.PROGRAMS[self.kind](
             noise,
-            preparation=self.preparation,
+            code=self.code,
+            preparation=preparation,
             extractions=self.extractions,
             supply=self.supply,
             otherwise=self.otherwise,
             **size,
         )
+
+    def crash(self) -> Criterion:
+        """The criterion, for blocks of the code."""
+        return named(self.criterion, self.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +159,12 @@ def _override(text: str) -> tuple[str, float]:
 class EngineConfig:
     """How the answer is found."""
 
-    name: Literal["auto", "tree", "reference", "montecarlo"] = field(
+    name: Literal["auto", "exact", "tree", "reference", "montecarlo"] = field(
         default="auto",
-        metadata={"help": "the probability tree, the same literally and slowly, or random shots; auto takes the tree"},
+        metadata={
+            "help": "contraction of the program's gadgets, the probability tree, the same literally and slowly, or random shots; "
+            "auto takes the exact engine where it fits, else the tree, and says why"
+        },
     )
     event_threshold: float | None = field(default=None, metadata={"help": "states below it do not branch (tree, reference)"})
     merge_threshold: float | None = field(
@@ -152,8 +177,12 @@ class EngineConfig:
     relative_width: float | None = field(
         default=None, metadata={"help": "half the interval over the rate, where no threshold is given; none takes 0.001 (tree)"}
     )
-    reduction: Literal["observed", "none"] = field(
-        default="observed", metadata={"help": "follow what the rest of the program can see, or Pauli strings (tree)"}
+    reduction: Literal["compiled", "observed", "none"] | None = field(
+        default=None,
+        metadata={
+            "help": "follow what the rest of the program can see, with recoveries taken as exact channels or step by step, or "
+            "Pauli strings; none takes observed (tree)"
+        },
     )
     max_memory_gb: float = field(default=4.0, metadata={"help": "for the states; where it is short the interval is wider (tree)"})
     max_faults: int | None = field(default=None, metadata={"help": "follow errors of at most so many faults (tree)"})

@@ -12,18 +12,18 @@ from typing import Literal
 
 import numpy as np
 
-from triptych.errors import ConfigError, did_you_mean
-from triptych.qec import reference
-from triptych.qec.criteria import CRITERIA, Criterion
+from triptych.errors import ConfigError
+from triptych.qec import exact, reference
+from triptych.qec.criteria import ClassCriterion, Criterion, WeightCriterion, named
 from triptych.qec.montecarlo import Counts, geometric
-from triptych.qec.program import Program, Verify
+from triptych.qec.program import Conditional, Program, Verify
 from triptych.qec.thresholds import require_thresholds
 from triptych.qec.tree import Attempt, Pruning, Rule, Tree, of_block, score, tries
 from triptych.runs import Cost, progress
 from triptych.statistics import Estimate, wilson
 
-EngineName = Literal["auto", "tree", "reference", "montecarlo"]
-Reduction = Literal["observed", "none"]
+EngineName = Literal["auto", "exact", "tree", "reference", "montecarlo"]
+Reduction = Literal["compiled", "observed", "none"]
 
 RELATIVE_WIDTH = 1e-3
 FIRST_EVENT = 1e-3  # of the strongest rate: where the search for thresholds begins
@@ -31,6 +31,8 @@ MERGE_TO_EVENT = 1e-2  # times the strongest rate: the merge threshold that bala
 SMALLEST_THRESHOLD = 1e-30
 ROUNDING = 1e-14  # relative, of a ratio of sums
 STUCK = 0.999  # of the last width: smaller thresholds do not help any more
+BYTES = 48  # for each number of a tensor: two of 8 bytes, and copies
+LARGEST_WORK = 3e10  # multiplications, half a minute: beyond that "auto" prefers the tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,28 +41,31 @@ class Result:
 
     Attributes
     ----------
-    crash_rate : probability that a scored block crashes; certified (tree, reference) or statistical (montecarlo).
+    crash_rate : probability that a scored block crashes; certified (exact, up to rounding; tree, reference) or statistical
+        (montecarlo).
     success : probability of all states that did not crash, as Sec. II.A tallies it. What the bounded and lossy trees dropped is
         missing; a preserving tree has 1 - crash_rate.
     acceptance : accepted over prepared ancilla blocks, in the long run (of a Verify that aborts, and those after it, in the runs
         that get there); exactly 1 where nothing is verified.
     engine : which engine it was.
-    reduction : what its states stand for: ``"observed"``, values of the functionals that the rest of the program can see, or
-        ``"none"``, Pauli strings.
-    event_threshold, merge_threshold : those of the tree that gave the answer; None for the Monte Carlo.
+    reason : why "auto" chose it; empty where the engine was asked for.
+    reduction : what its states stand for: ``"observed"``, values of the functionals that the rest of the program can see;
+        ``"compiled"``, the same without those inside of recoveries; or ``"none"``, Pauli strings.
+    event_threshold, merge_threshold : those of the tree that gave the answer; None for the other engines.
     stopped : what ran out before the certificate was as tight as asked: ``"max_memory_gb"``, ``"max_faults"``, ``"rounding"``, or
         nothing.
-    states_peak : most error states held at once (0 for the Monte Carlo).
-    cost : ``error_states`` written, or ``shots``; seconds.
+    states_peak : most error states held at once, or numbers in the largest tensor (0 for the Monte Carlo).
+    cost : ``error_states`` written, or ``tensor_entries``, or ``shots``; seconds.
     """
 
     crash_rate: Estimate
     success: float
     acceptance: Estimate
     engine: EngineName
+    reason: str = ""
     reduction: Reduction
-    event_threshold: float | None
-    merge_threshold: float | None
+    event_threshold: float | None = None
+    merge_threshold: float | None = None
     stopped: Literal["", "max_memory_gb", "max_faults", "rounding"]
     states_peak: int
     cost: Cost
@@ -76,7 +81,7 @@ def simulate(
     event_threshold: float | None = None,
     merge_threshold: float | None = None,
     relative_width: float | None = None,
-    reduction: Reduction = "observed",
+    reduction: Reduction | None = None,
     max_memory_gb: float = 4.0,
     max_faults: int | None = None,
     shots: int = 1_000_000,
@@ -87,38 +92,49 @@ def simulate(
     Parameters
     ----------
     program : what to run, with the blocks to score.
-    engine : ``"tree"`` is the probability tree of Sec. II on arrays, with a certificate; ``"reference"`` is the same, literally
-        and slowly; ``"montecarlo"`` draws shots. ``"auto"`` takes the tree.
-    criterion : the name of a criterion in :mod:`triptych.qec.criteria` (blocks of seven qubits), or a function of the packed
-        X and Z bits of a block that is true where the block is lost; the tree tabulates it, on blocks of up to 10 qubits.
+    engine : ``"exact"`` compiles the gadgets of the program to channels and contracts their network (:mod:`triptych.qec.exact`);
+        ``"tree"`` is the probability tree of Sec. II on arrays, with a certificate; ``"reference"`` is the same, literally and
+        slowly; ``"montecarlo"`` draws shots. ``"auto"`` takes the exact engine where it fits into the memory and into minutes and
+        nothing is asked for that only the tree has (thresholds, merge rules, a reduction, max_faults), and else the tree; the
+        result says why.
+    criterion : the name of a criterion in :mod:`triptych.qec.criteria` (for the [[7,1,3]] code), such a criterion for another
+        code (:func:`~triptych.qec.criteria.named`), or a function of the packed X and Z bits of a block that is true where the
+        block is lost; the tree tabulates it, on blocks of up to 10 qubits.
     at_any_time : score at each :class:`~triptych.qec.program.Tally` too, not only at the end.
     merge : what becomes of states that are not followed. ``"bounded"``: dropped and accounted for, so that the interval is tight
         and nests as thresholds shrink. ``"preservation"``, ``"lossy"``: the rules of Sec. II.E. The reference has only these.
     event_threshold, merge_threshold : of Sec. II.D and II.E. Where both are missing, the tree shrinks them until the certificate
         is as tight as `relative_width`; where one is, the other follows from it.
     relative_width : half the certified interval over the crash rate; by default 0.001. Not together with thresholds.
-    reduction : ``"observed"`` follows only what the rest of the program can see of an error; ``"none"`` follows Pauli strings, as
-        the paper does.
-    max_memory_gb : for the states. Where it is not enough the tree raises its thresholds, and the interval becomes wider.
+    reduction : ``"observed"`` (the default) follows only what the rest of the program can see of an error; ``"compiled"`` does
+        so, and takes each phase of a recovery in one step, as an exact channel; ``"none"`` follows Pauli strings, as the paper
+        does.
+    max_memory_gb : for the states. Where it is not enough the tree raises its thresholds, and the interval becomes wider; the
+        exact engine refuses.
     max_faults : follow only errors of at most so many faults (up to 15); what is left out widens the interval.
     shots, rng : of the Monte Carlo, which has no default generator.
 
     Raises
     ------
     ConfigError
-        If an argument is out of range or unknown, if arguments exclude each other, or if the Monte Carlo gets no generator.
+        If an argument is out of range or unknown, if arguments exclude each other, if the Monte Carlo gets no generator, or if
+        the exact engine would need more memory than there is.
 
     Notes
     -----
-    Cost of the tree: about 50 ns for each state written; memory 30 to 60 bytes for each of `states_peak`, and as much
-    again while the map grows. Reference: 400 ns and 150 bytes. Monte Carlo: 1 microsecond for each shot with a fault.
+    Cost of the exact engine: time and memory 256 to the number of blocks that hang together (:func:`triptych.qec.exact.plan`
+    tells beforehand), and any number of blocks in a tree of logical gates. Cost of the tree: about 50 ns for each state written;
+    memory 30 to 60 bytes for each of `states_peak`, and as much again while the map grows. Reference: 400 ns and 150 bytes.
+    Monte Carlo: 1 microsecond for each shot with a fault.
 
     Examples
     --------
     >>> from triptych.qec import Noise, simulate, steane
-    >>> result = simulate(steane.two_qubit(Noise.eshe_rates()), criterion="readout")
-    >>> result.crash_rate.lower < 1.66858e-5 < result.crash_rate.upper < 1.0021 * result.crash_rate.lower
-    True
+    >>> program = steane.two_qubit(Noise.eshe_rates())
+    >>> f"{simulate(program, criterion='readout').crash_rate.value:.10e}"
+    '1.6685844841e-05'
+    >>> print(simulate(program, criterion="readout", engine="tree").crash_rate)
+    1.6686e-5 [1.6669e-5, 1.6702e-5]
     """
     crash = _criterion(criterion, program)
     given = event_threshold is not None or merge_threshold is not None
@@ -141,15 +157,31 @@ def simulate(
             raise ConfigError("the reference engine has no bounded merges", got=merge, expected="'preservation' or 'lossy'")
         event, joint = _thresholds(event_threshold, merge_threshold, rate, 1e-4)
         return _by_reference(program, crash, reference.Thresholds(event=event, merge=joint, rule=merge), at_any_time)
-    if engine not in ("auto", "tree"):
-        raise ConfigError("no such engine", got=engine, expected="'auto', 'tree', 'reference' or 'montecarlo'")
-    if reduction not in ("observed", "none"):
-        raise ConfigError("no such reduction", got=reduction, expected="'observed' or 'none'")
+    if engine not in ("auto", "exact", "tree"):
+        raise ConfigError("no such engine", got=engine, expected="'auto', 'exact', 'tree', 'reference' or 'montecarlo'")
+    if reduction not in (None, "compiled", "observed", "none"):
+        raise ConfigError("no such reduction", got=reduction, expected="'compiled', 'observed' or 'none'")
+    pruned = given or merge != "bounded" or max_faults is not None or reduction is not None
+    if reduction == "compiled" and max_faults is not None:
+        raise ConfigError("faults inside of compiled gadgets are not counted", got=f"max_faults {max_faults}", fix="leave it out")
+    if engine == "exact" and pruned:
+        raise ConfigError("the exact engine has no thresholds, merge rules, reductions or max_faults", fix="take the tree")
+    reason = "asked for what only the tree has" if engine == "auto" and pruned else ""
+    if engine == "exact":
+        return _exactly(program, crash, at_any_time, max_memory_gb)
+    if engine == "auto" and not pruned:
+        try:
+            return _exactly(program, crash, at_any_time, max_memory_gb, hurry=True)
+        except ConfigError as error:
+            reason = f"{error.what} ({error.got})"
+            reduction = None if any(isinstance(step, Conditional) for step in program.flat()) else "compiled"
     event, joint = _thresholds(event_threshold, merge_threshold, rate, FIRST_EVENT)
     pruning = Pruning(event=event, merge=joint, rule=merge, max_faults=max_faults, max_memory=1e9 * max_memory_gb)
     if given:
-        return _by_tree(program, crash, pruning, reduction, at_any_time)
-    return _driven(program, crash, pruning, reduction, at_any_time, relative_width or RELATIVE_WIDTH)
+        found = _by_tree(program, crash, pruning, reduction or "observed", at_any_time)
+    else:
+        found = _driven(program, crash, pruning, reduction or "observed", at_any_time, relative_width or RELATIVE_WIDTH)
+    return replace(found, reason=reason)
 
 
 def summarise(counts: Counts, seconds: float) -> Result:
@@ -160,8 +192,6 @@ def summarise(counts: Counts, seconds: float) -> Result:
         acceptance=wilson(counts.accepted, counts.prepared) if counts.prepared else Estimate.exact(1.0),
         engine="montecarlo",
         reduction="none",
-        event_threshold=None,
-        merge_threshold=None,
         stopped="",
         states_peak=0,
         cost=Cost(seconds=seconds, counts={"shots": counts.shots}),
@@ -171,16 +201,14 @@ def summarise(counts: Counts, seconds: float) -> Result:
 def _criterion(criterion: str | Criterion, program: Program) -> Criterion:
     if not program.blocks:
         raise ConfigError("nothing is scored", got="a program without blocks", fix="name its code blocks: Program(blocks=...)")
-    if callable(criterion):
-        return _Truth(criterion)
-    if not isinstance(criterion, str) or criterion not in CRITERIA:
-        raise ConfigError("no such criterion", got=criterion, fix=did_you_mean(str(criterion), list(CRITERIA)))
-    if any(len(block) != 7 for block in program.blocks):
+    crash = criterion if callable(criterion) else named(criterion)
+    if not isinstance(crash, ClassCriterion | WeightCriterion):
+        return _Truth(crash)
+    if any(len(block) != crash.qubits for block in program.blocks):
         sizes = [len(block) for block in program.blocks]
-        raise ConfigError(
-            f"{criterion!r} scores blocks of 7 qubits", got=f"blocks of {sizes}", fix="pass a function (x, z) -> bool"
-        )
-    return CRITERIA[criterion]
+        fix = "name the code: triptych.qec.criteria.named(criterion, code); or pass a function (x, z) -> bool"
+        raise ConfigError(f"the criterion scores blocks of {crash.qubits} qubits", got=f"blocks of {sizes}", fix=fix)
+    return crash
 
 
 def _thresholds(event: float | None, merge: float | None, rate: float, first: float) -> tuple[float, float]:
@@ -190,6 +218,39 @@ def _thresholds(event: float | None, merge: float | None, rate: float, first: fl
     if event is None:
         event = first * rate if merge is None else min(0.1, merge / balance) if balance else merge
     return event, balance * event if merge is None else merge
+
+
+def _exactly(program: Program, crash: Criterion, at_any_time: bool, max_memory_gb: float, *, hurry: bool = False) -> Result:
+    """The crash rate up to rounding; refused where it takes too much memory or, in a hurry, too long."""
+    began = time.perf_counter()
+    made = exact.plan(program, crash, at_any_time=at_any_time, max_entries=1e9 * max_memory_gb / BYTES)
+    if BYTES * 2.0**made.width > 1e9 * max_memory_gb:
+        raise ConfigError(
+            "the exact engine needs a tensor that does not fit into the memory",
+            got=f"a width of {made.width:.0f} bits, {BYTES * 2.0**made.width / 1e9:.3g} GB",
+            expected=f"up to max_memory_gb = {max_memory_gb:g}",
+            fix="take the tree, or a criterion that sees less",
+        )
+    if hurry and made.operations > LARGEST_WORK:
+        raise ConfigError(
+            "the exact engine would take long",
+            got=f"{made.operations:.0e} multiplications",
+            expected=f"up to {LARGEST_WORK:.0e}",
+            fix='take engine="exact" all the same',
+        )
+    found = exact.solve(made)
+    rate = float(found.crash_rate[0])
+    return Result(
+        crash_rate=Estimate.certified(rate, lower=rate * (1 - found.error), upper=min(1.0, rate * (1 + found.error))),
+        success=1 - rate,
+        acceptance=_acceptance(program, found.attempts),
+        engine="exact",
+        reason=f"the largest tensor has a width of {made.width:.0f} bits" if hurry else "",
+        reduction="observed",
+        stopped="",
+        states_peak=round(2.0**made.width),
+        cost=Cost(seconds=time.perf_counter() - began, counts={"tensor_entries": found.entries}),
+    )
 
 
 def _driven(
@@ -213,18 +274,22 @@ def _driven(
 
 
 def _by_tree(program: Program, crash: Criterion, pruning: Pruning, reduction: Reduction, at_any_time: bool) -> Result:
-    began = time.perf_counter()
+    began, whole = time.perf_counter(), program
     tree = Tree(pruning, crash if at_any_time else None)
-    observed = None
-    if reduction == "observed":
+    observed, attempts, slack = None, tree.attempts, 0.0
+    if reduction == "compiled":
+        entries = pruning.max_memory / BYTES
+        made = exact.plan(program, crash, at_any_time=at_any_time, max_entries=entries)
+        program, attempts, slack = exact.compiled(made, max_entries=entries)
+    if reduction != "none":
         observed = [row for block in program.blocks for row in of_block(score(crash, len(block)).functionals, block)]
     with progress.task("probability tree", len(program.instructions)) as shown:
         tree.run(program.instructions, observed, advance=shown.advance)
     rate, lower, upper = tree.score(program.blocks, crash, observed)
     return Result(
-        crash_rate=Estimate.certified(rate, lower=lower, upper=upper),
+        crash_rate=Estimate.certified(rate, lower=lower * (1 - slack), upper=min(1.0, upper * (1 + slack))),
         success=math.prod(float(one.map.p[: one.map.n].sum()) for one in tree.sets if one.mortal),
-        acceptance=_acceptance(program, tree.attempts),
+        acceptance=_acceptance(whole, attempts),
         engine="tree",
         reduction=reduction,
         event_threshold=pruning.event,

@@ -212,6 +212,13 @@ class _Translation:
                 self.stretches.append(stim.Circuit())
             case do.Custom():
                 raise ConfigError("not a Stim circuit", got="a Custom task", expected="tasks that are Pauli frames")
+            case do.Channel():
+                raise ConfigError(
+                    "not a Stim circuit", got="a compiled Channel", fix="export the program with its gadgets expanded"
+                )
+            case do.Hidden() | do.Switch() | do.When():
+                got = f"{type(step).__name__}, noise that depends on a hidden bit"
+                raise ConfigError("not a Stim circuit", got=got, expected="independent error events", fix="take another engine")
             case _:
                 pass  # Merge, Split and Tally
 

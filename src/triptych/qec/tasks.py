@@ -7,13 +7,13 @@ A Pauli string is one Python int: bit 2q is the X part and bit 2q + 1 the Z part
 is ``|``, adding an error ``^``, removing qubits ``&``.
 
 The ledger of a set bounds d = sup over events E of abs(true(E) - computed(E)); that the program has crashed is an outcome like
-any string. The bound is rigorous for four reasons. (1) Gates, measurements, corrections, splits, custom tasks and tallies are
-Markov maps (what has crashed stays so), and the same Markov map applied to both sides cannot raise d. (2) Each approximation adds
-what it can move: a state of probability p left unbranched by an event of rate f adds f p, a merged state that is dropped or moved
-adds p. What is dropped counts as an outcome "lost", which truly never happens: both sides then have mass 1, the deviations of all
-outcomes sum to 0, and the largest is that of all outcomes with too little computed, which d covers. (3) The product of two sets,
-which has crashed where either has, adds their ledgers: abs(m x n - m' x n')(E) <= d_m n(all) + m'(all) d_n. (4) Repeated attempts
-are a Markov map of the product of their blocks; :func:`attempt` derives its factor.
+any string. The bound is rigorous for four reasons. (1) Gates, measurements, corrections, splits, custom tasks, channels and
+tallies are Markov maps (what has crashed stays so), and the same Markov map applied to both sides cannot raise d. (2) Each
+approximation adds what it can move: a state of probability p left unbranched by an event of rate f adds f p, a merged state that
+is dropped or moved adds p. What is dropped counts as an outcome "lost", which truly never happens: both sides then have mass 1,
+the deviations of all outcomes sum to 0, and the largest is that of all outcomes with too little computed, which d covers. (3) The
+product of two sets, which has crashed where either has, adds their ledgers: abs(m x n - m' x n')(E) <= d_m n(all) + m'(all) d_n.
+(4) Repeated attempts are a Markov map of the product of their blocks; :func:`attempt` derives its factor.
 Neither way of merging is a bound by itself, because unbranched states hide noise in both. Rounding is covered too: each pass over
 a map adds (additions into one state + 4) * 2^-52, twice the worst relative error of that many operations in double precision.
 """
@@ -23,13 +23,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from triptych.errors import ConfigError
 from triptych.qec.criteria import Criterion
-from triptych.qec.program import CX, CZ, Correct, Custom, H, Measure, S, Swap, Verify
+from triptych.qec.program import CX, CZ, Channel, Correct, Custom, H, Measure, S, Swap, Verify
 
 ErrorMap = dict[int, float]
 MergeRule = Literal["preservation", "lossy"]
@@ -78,6 +78,27 @@ def branch(old: QubitSet, errors: Sequence[tuple[int, float]], *, threshold: flo
             new[state] = already(state, 0.0) + p
             unbranched += p
     return old._replace(states=new, ledger=old.ledger + rate * unbranched + (len(errors) + 4) * ROUNDING)
+
+
+def branch_where(old: QubitSet, bit: int, cases: Mapping[int, Sequence[tuple[int, float]]], *, threshold: float) -> QubitSet:
+    """An error event that depends on a bit: where it has a value, the errors of that case strike, or none of them.
+
+    Examples
+    --------
+    >>> hidden = QubitSet(frozenset({0, 1}), {0: 0.75, 1: 0.25})
+    >>> branch_where(hidden, 0, {1: [(4, 0.5)]}, threshold=0.0).states
+    {0: 0.75, 1: 0.125, 5: 0.125}
+    """
+    new: ErrorMap = {}
+    already = new.get
+    ledger = old.ledger
+    for value in (0, 1):
+        half = {state: p for state, p in old.states.items() if state >> 2 * bit & 1 == value}
+        struck = branch(old._replace(states=half, ledger=0.0), cases.get(value, ()), threshold=threshold)
+        for state, p in struck.states.items():
+            new[state] = already(state, 0.0) + p
+        ledger += struck.ledger
+    return old._replace(states=new, ledger=ledger)
 
 
 def rewrite(old: QubitSet, change: Callable[[int], int]) -> QubitSet:
@@ -236,10 +257,10 @@ def correct(old: QubitSet, step: Correct) -> QubitSet:
     return rewrite(old, change)
 
 
-def apply(old: QubitSet, step: Custom) -> QubitSet:
-    """A task of one's own: each state becomes the distribution that ``step.change`` returns for it.
+def apply(old: QubitSet, step: Custom | Channel) -> QubitSet:
+    """A task of one's own, or a compiled gadget: each state becomes the distribution that the step returns for it.
 
-    Probabilities are divided by their sum. Cost: one call for each different error on the qubits of the task.
+    Where that is the end of the run, it is a crash. Cost: one call for each different error on the qubits of the task.
 
     Raises
     ------
@@ -247,19 +268,24 @@ def apply(old: QubitSet, step: Custom) -> QubitSet:
         If the probabilities for a state do not sum to 1 within 1e-12, or if it becomes something that these qubits cannot hold.
     """
     others = ~sum(3 << 2 * q for q in step.qubits)
-    spread: dict[tuple[int, int], list[tuple[int, float]]] = {}
+    spread: dict[tuple[int, int], list[tuple[int | None, float]]] = {}
     new: ErrorMap = {}
     already = new.get
-    written = 0
+    written, crashed = 0, old.crashed
     for state, p in old.states.items():
         here = parts(state, step.qubits)
         if here not in spread:
-            spread[here] = [(packed(*error, step.qubits), share) for error, share in step.distribution(*here).items()]
+            chances = step.distribution(*here).items()
+            spread[here] = [(None if error is None else packed(*error, step.qubits), share) for error, share in chances]
         for error, share in spread[here]:
-            changed = state & others | error
-            new[changed] = already(changed, 0.0) + share * p
+            if error is None:
+                crashed += share * p
+            else:
+                changed = state & others | error
+                new[changed] = already(changed, 0.0) + share * p
         written += len(spread[here])
-    return old._replace(states=new, ledger=old.ledger + (written - len(new) + 4) * ROUNDING)
+    ledger = old.ledger + (written - len(new) + 4) * ROUNDING
+    return old._replace(states=new, ledger=ledger, crashed=crashed, mortal=old.mortal or crashed > 0)
 
 
 def score(old: QubitSet, block: Sequence[int], crash: Criterion) -> QubitSet:

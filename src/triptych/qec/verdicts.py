@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import xarray as xr
 
 from triptych.qec.describe import nonfailing_states as count_nonfailing_states
+from triptych.qec.pairs import MalignantPairs
 from triptych.qec.program import Program
 from triptych.qec.simulate import Result, simulate
 from triptych.qec.tree import Rule
@@ -22,6 +23,7 @@ AGREES = 4.0  # standard deviations
 SHARP = 0.2  # of the rate: a certified half-width or a standard deviation above it leaves nothing to compare
 EVENTS, MERGES = (1e-5, 1e-6, 1e-7), (1e-10, 1e-12, 1e-14, 1e-16)  # the grid of Fig. 3
 BASELINE = (1.545e-5, 1.555e-5)  # what rounds to the paper's 1.55e-5
+SAME = 0.01  # relative difference of a tree of two faults and the sum over pairs
 FASTER = 0.95  # of the time: less would be called faster
 
 Reading = tuple[str, str, str]
@@ -54,6 +56,22 @@ def models_agree(tree: Mapping[float, Result], drawn: Mapping[float, Result]) ->
         our_value=f"Monte Carlo at most {worst:.1f} sigma outside the certified interval, p = {compared}",
         note=f"compared where half the interval and the standard deviation are below {SHARP:.0%} of the rate; "
         f"agreement is less than {AGREES:g} sigma",
+    )
+
+
+def pairs_counted(pairs: MalignantPairs, tree: Result) -> Verdict | None:
+    """Sec. I: a tree that follows at most two faults counts malignant pairs; None where single faults crash.
+
+    Both are of the same program, at noise so weak that no more than two faults matter.
+    """
+    if pairs.first_order > 0:
+        return None
+    ratio = tree.crash_rate.value / pairs.second_order
+    return verdict(
+        "sec1-pairs-of-locations",
+        abs(ratio - 1) < SAME,
+        f"{pairs.count} malignant pairs; a tree of at most two faults gives {ratio:.5f} times their weight",
+        f"The weight comes from running every pair of errors by itself, without the tree. Holds if the two agree to {SAME:.1%}.",
     )
 
 

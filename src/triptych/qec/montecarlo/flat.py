@@ -40,7 +40,9 @@ class Flat(NamedTuple):
     place : (location,) the operation before which it strikes.
     clock : (location + 1,) when it begins; the last is the end of the program.
     struck : (location + 1,) where its qubits begin in `struck_qubits`.
-    errors : (location + 1,) where its errors begin in `chance` (cumulated, up to its rate), `x` and `z` (packed).
+    bit : (location,) on which it depends what it does, where it depends on one.
+    errors : (location + 1,) where its errors begin in `chance` (cumulated, up to its rate), `x` and `z` (packed), and `where`
+        (the value of the bit without which the error does nothing, or -1).
     width : number of qubits.
     """
 
@@ -52,17 +54,19 @@ class Flat(NamedTuple):
     clock: NDArray[np.float64]
     struck: Integers
     struck_qubits: Integers
+    bit: Integers
     errors: Integers
     chance: NDArray[np.float64]
     x: Integers
     z: Integers
+    where: Integers
     width: int
 
 
 def flattens(program: do.Program) -> bool:
-    """Whether the program has no Custom task and no block of more than eight qubits is scored."""
+    """Whether the program has no Custom task or Channel, and no block of more than eight qubits is scored."""
     tallied = [block for step in program.instructions if isinstance(step, do.Tally) for block in step.blocks]
-    custom = any(isinstance(step, do.Custom) for step in program.instructions)
+    custom = any(isinstance(step, do.Custom | do.Channel) for step in program.instructions)
     return not custom and all(len(block) <= WIDEST for block in (*program.blocks, *tallied))
 
 
@@ -94,10 +98,12 @@ def flatten(program: do.Program, crash: Criterion, *, at_any_time: bool = False)
         struck_qubits=np.array(
             [first + q for (_, _, first), one in zip(made.locations, known, strict=True) for q in one.qubits], dtype=np.int64
         ),
+        bit=np.array([first + one.bit for (_, _, first), one in zip(made.locations, known, strict=True)], dtype=np.int64),
         errors=_starts([one.x.size for one in known]),
         chance=np.concatenate([np.zeros(0), *(one.chance for one in known)]),
         x=np.concatenate([np.zeros(0, dtype=np.int64), *(one.x for one in known)]),
         z=np.concatenate([np.zeros(0, dtype=np.int64), *(one.z for one in known)]),
+        where=np.concatenate([np.zeros(0, dtype=np.int64), *(one.where for one in known)]),
         width=width(program.instructions),
     )
 
@@ -115,12 +121,15 @@ class _Arrays:
         self.words: list[int] = []
         self.lost: list[bool] = []
         self.tables: dict[int, int] = {}
-        self.locations: list[tuple[int, do.Event, int]] = []  # operation, event, number of the body's qubit 0
+        self.locations: list[tuple[int, do.Event | do.Conditional, int]] = []  # operation, event, number of the body's qubit 0
 
     def add(self, step: do.Instruction, first: int = 0) -> None:
         match step:
             case do.Prepare(qubit=q):
                 self.op(PREPARE, first + q)
+            case do.Hidden(bit=b, probability=p):
+                self.op(PREPARE, first + b)
+                self.add(do.Flip(bit=b, rate=p), first)
             case do.H(qubit=q):
                 self.op(HADAMARD, first + q)
             case do.S(qubit=q):
@@ -133,7 +142,7 @@ class _Arrays:
                 self.op(SWAP, first + a, first + b)
             case do.Measure(qubit=q, basis=basis):
                 self.op(MEASURE_Z if basis == "Z" else MEASURE_X, first + q)
-            case do.Depolarize1() | do.Depolarize2() | do.PauliChannel() | do.Flip():
+            case do.Depolarize1() | do.Depolarize2() | do.PauliChannel() | do.Flip() | do.Switch() | do.When():
                 if step.rate > 0:
                     self.locations.append((len(self.ops), step, first))
             case do.Syndrome(bits=bits, checks=checks):
@@ -152,12 +161,11 @@ class _Arrays:
         self.op(ATTEMPT, number)
         for one in step.body:
             self.add(one, step.first)
-        made = sorted({step.first + one.qubit for one in step.body if isinstance(one, do.Prepare)})
-        qubits = self.listed(*made)
+        qubits = self.listed(*step.made)
         checks = self.listed(*(step.first + check for check in step.checks))
         ends = SUPPLY_ENDS[step.otherwise]
         limits = (begin, len(self.ops), location, step.supply or 0, ends)
-        self.verifies.append((*limits, qubits, len(made), checks, len(step.checks)))
+        self.verifies.append((*limits, qubits, len(step.made), checks, len(step.checks)))
         self.op(CHECK, number)
 
     def score(self, blocks: tuple[tuple[int, ...], ...], crash: Criterion) -> None:

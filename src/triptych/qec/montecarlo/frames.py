@@ -121,9 +121,8 @@ def _clean(steps: tuple[do.Instruction, ...], shots: int) -> _Frames:
 
 
 def width(steps: tuple[do.Instruction, ...]) -> int:
-    """One more than the highest qubit number that is prepared."""
-    ends = [step.qubit + 1 for step in steps if isinstance(step, do.Prepare)]
-    return max(ends + [step.first + width(step.body) for step in steps if isinstance(step, do.Verify)], default=0)
+    """One more than the highest number of a qubit or bit."""
+    return max((q + 1 for step in steps for q in do.started(step)), default=0)
 
 
 Strike = Callable[[int, float, np.random.Generator], Shots]
@@ -144,6 +143,9 @@ def _apply(step: do.Instruction, frames: _Frames, strike: Strike, rng: np.random
     match step:
         case do.Prepare(qubit=q):
             x[q] = z[q] = 0
+        case do.Hidden(bit=b, probability=p):
+            x[b] = z[b] = 0
+            x[b, strike(x.shape[1], p, rng)] = 1
         case do.H(qubit=q):
             x[q], z[q] = z[q].copy(), x[q].copy()
         case do.S(qubit=q):
@@ -156,10 +158,12 @@ def _apply(step: do.Instruction, frames: _Frames, strike: Strike, rng: np.random
             z[b] ^= x[a]
         case do.Swap(first=a, second=b):
             x[[a, b]], z[[a, b]] = x[[b, a]], z[[b, a]]
-        case do.Depolarize1() | do.Depolarize2() | do.PauliChannel() | do.Flip():
+        case do.Depolarize1() | do.Depolarize2() | do.PauliChannel() | do.Flip() | do.Switch() | do.When():
             struck = strike(x.shape[1], step.rate, rng)
             event = faults(step)
             which = np.searchsorted(event.chance[:-1], rng.random(struck.size) * step.rate, side="right")
+            acts = (event.where[which] < 0) | (event.where[which] == x[event.bit, struck])
+            struck, which = struck[acts], which[acts]
             for i, q in enumerate(event.qubits):
                 x[q, struck] ^= (event.x[which] >> i & 1).astype(np.uint8)
                 z[q, struck] ^= (event.z[which] >> i & 1).astype(np.uint8)
@@ -175,7 +179,7 @@ def _apply(step: do.Instruction, frames: _Frames, strike: Strike, rng: np.random
             elected = vote(values, x[list(step.absent)] == 0 if step.absent else np.ones_like(values, dtype=bool))
             for value, row in enumerate(step.table):
                 (x if step.pauli == "X" else z)[list(row)] ^= (elected == value).astype(np.uint8)
-        case do.Custom():
+        case do.Custom() | do.Channel():
             _custom(step, frames, rng)
         case _:
             pass  # Pauli gates move no error; Merge and Split are how a tree keeps its books
@@ -196,27 +200,31 @@ def vote(values: NDArray[np.int64], present: NDArray[np.bool_]) -> NDArray[np.in
     return elected
 
 
-def _custom(step: do.Custom, frames: _Frames, rng: np.random.Generator) -> None:
-    """Each different error has its own distribution, from which each of its shots draws."""
+def _custom(step: do.Custom | do.Channel, frames: _Frames, rng: np.random.Generator) -> None:
+    """Each different error has its own distribution, from which each of its shots draws; None of it ends the shot in a crash."""
     errors, which = _distinct(frames.x, frames.z, step.qubits)
     for error, (x, z) in enumerate(errors):
         chances = step.distribution(x, z)
         shots = np.flatnonzero(which == error)
-        drawn = np.array(list(chances))[rng.choice(len(chances), size=shots.size, p=list(chances.values()))]
+        drawn = rng.choice(len(chances), size=shots.size, p=list(chances.values()))
+        after = np.array([end or (x, z) for end in chances])[drawn].T
         for i, q in enumerate(step.qubits):
-            frames.x[q, shots], frames.z[q, shots] = (drawn.T >> i & 1).astype(np.uint8)
+            frames.x[q, shots], frames.z[q, shots] = (after >> i & 1).astype(np.uint8)
+        over = shots[np.array([end is None for end in chances])[drawn]]
+        frames.running[over] = False
+        frames.crashed[over] = True
 
 
 def _verify(step: do.Verify, frames: _Frames, strike: Strike, rng: np.random.Generator) -> None:
     """Prepare the block in every running shot, again where it is rejected, until the supply is used up."""
-    made = np.unique([one.qubit for one in step.body if isinstance(one, do.Prepare)])
+    made = np.array(step.made)
     waiting = np.flatnonzero(frames.running)
     for _ in range(step.supply or ATTEMPTS):
         block = _clean(step.body, waiting.size)
         for one in step.body:
             _apply(one, block, strike, rng)
-        place = np.ix_(made + step.first, waiting)
-        frames.x[place], frames.z[place] = block.x[made], block.z[made]
+        place = np.ix_(made, waiting)
+        frames.x[place], frames.z[place] = block.x[made - step.first], block.z[made - step.first]
         rejected = block.x[list(step.checks)].any(axis=0)
         frames.prepared += waiting.size
         waiting = waiting[rejected]
@@ -229,6 +237,6 @@ def _verify(step: do.Verify, frames: _Frames, strike: Strike, rng: np.random.Gen
         frames.running[waiting] = False
         frames.crashed[waiting] = True
     elif step.otherwise == "skip":
-        place = np.ix_(made + step.first, waiting)
+        place = np.ix_(made, waiting)
         frames.x[place] = frames.z[place] = 0
         frames.x[step.first + step.checks[0], waiting] = 1

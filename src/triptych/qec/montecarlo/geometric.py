@@ -23,8 +23,8 @@ def sample(
     """Run the program `shots` times, or rather those shots in which anything happens.
 
     Faults are the ticks of a clock that runs on from location to location and from shot to shot. Shots without a fault are
-    counted and not run; a rejected ancilla is prepared again with fresh faults. Programs with a Custom task or with a scored
-    block of more than eight qubits go to :func:`frames.sample <triptych.qec.montecarlo.frames.sample>`, in batches.
+    counted and not run; a rejected ancilla is prepared again with fresh faults. Programs with a Custom task, a Channel or a
+    scored block of more than eight qubits go to :func:`frames.sample <triptych.qec.montecarlo.frames.sample>`, in batches.
 
     Parameters
     ----------

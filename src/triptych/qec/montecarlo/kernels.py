@@ -140,7 +140,9 @@ def correct(words: NDArray[np.int64], at: int, x: Bits, z: Bits) -> None:
 
 @compiled
 def strike(flat: Flat, location: int, error: int, x: Bits, z: Bits) -> None:
-    """Put this error on the qubits of the location."""
+    """Put this error on the qubits of the location, unless the bit on which it depends has another value."""
+    if flat.where[error] >= 0 and x[flat.bit[location]] != flat.where[error]:
+        return
     start = flat.struck[location]
     for i in range(flat.struck[location + 1] - start):
         q = flat.struck_qubits[start + i]

@@ -84,11 +84,13 @@ def estimate(
     Raises
     ------
     ConfigError
-        If the program has a finite supply of ancillas or a Custom task, if it scores more than eight qubits in a block, or if
-        there are too few shots or faults.
+        If the program has a finite supply of ancillas, a Custom task or a Channel, if it scores more than eight qubits in a
+        block, or if there are too few shots or faults.
 
     Notes
     -----
+    A hidden bit that is 1 and each of its switches count as faults, and so does conditional noise that finds its bit at 0.
+
     Cost: about 2 microseconds a shot. The standard deviation is that of a ratio (delta method); half a count is added to each
     outcome of a stratum there, so that what was not seen is not taken for impossible.
 
@@ -135,7 +137,7 @@ def estimate(
 
 def _require(program: Program, shots: int, k_max: int) -> None:
     if not flattens(program):
-        got = "a Custom task, or a scored block of more than eight qubits"
+        got = "a Custom task, a Channel, or a scored block of more than eight qubits"
         raise ConfigError("the strata cannot run this program", got=got, fix="use montecarlo.sample")
     limited = [step.supply for step in program.instructions if isinstance(step, Verify) and step.supply is not None]
     if limited:

@@ -3,8 +3,8 @@
 In: a program. Out: what its crash rate is between.
 """
 
-from triptych.qec.tree import f2
-from triptych.qec.tree.engine import Attempt, Pruning, QubitSet, Rule, Tree, tries
+from triptych.qec.tree.engine import Attempt, Pruning, Rule, Tree, tries
 from triptych.qec.tree.observed import of_block, score
+from triptych.qec.tree.sets import QubitSet
 
-__all__ = ["Attempt", "Pruning", "QubitSet", "Rule", "Tree", "f2", "of_block", "score", "tries"]
+__all__ = ["Attempt", "Pruning", "QubitSet", "Rule", "Tree", "of_block", "score", "tries"]

@@ -21,22 +21,22 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import count
 from typing import Literal, NamedTuple, final
 
 import numpy as np
 
 from triptych.errors import ConfigError
+from triptych.qec import f2
 from triptych.qec import program as do
 from triptych.qec.criteria import Criterion
 from triptych.qec.thresholds import require_thresholds
-from triptych.qec.tree import f2
-from triptych.qec.tree.errormap import EPSILON, SUM, ErrorMap, packed
+from triptych.qec.tree.errormap import EPSILON, SUM, Case, ErrorMap, packed
 from triptych.qec.tree.kernels import COUNT
-from triptych.qec.tree.observed import corrections, of_block, pulled, score, sees, throughout
+from triptych.qec.tree.observed import corrections, of_block, pulled, require_looks, score, sees, throughout
+from triptych.qec.tree.sets import Needs, QubitSet, acted, turn, within
 
 Rule = Literal["bounded", "preservation", "lossy"]
 RAISE = 10.0  # of the thresholds, where memory runs out
@@ -82,64 +82,12 @@ class Pruning:
         return -1 if self.max_faults is None else self.max_faults
 
 
-@final
-@dataclass(slots=True)
-class QubitSet:
-    """Qubits whose errors are followed jointly.
-
-    frame : coordinate -> bits of a state that an error there flips; map : the states; ledger : probability that is not accounted
-    for (bounded) or by which any event's probability may be off; crashed : probability that a Tally or an abort took out;
-    mortal : one of them may have.
-    """
-
-    frame: dict[int, int]
-    map: ErrorMap
-    ledger: float = 0.0
-    crashed: float = 0.0
-    mortal: bool = False
-
-    @property
-    def coordinates(self) -> int:
-        """A packed mask of all coordinates."""
-        return sum(1 << c for c in self.frame)
-
-    def expressed(self, functionals: Iterable[int]) -> list[int]:
-        """Functionals of the error as functionals of the state (a coordinate that is not there is 0)."""
-        known, _ = f2.echelon((functional, 1 << bit) for bit, functional in f2.transposed(self.frame).items())
-        return [f2.express(functional & self.coordinates, known) for functional in functionals]
-
-    def pattern(self, error: int) -> int:
-        """The bits of a state that an error flips."""
-        return reduce(operator.xor, (self.frame.get(c, 0) for c in f2.entries(error)), 0)
-
-    def rebase(self, rows: Sequence[f2.Row], coordinates: Iterable[int]) -> None:
-        """Follow other functionals: of each pair, the first as a functional of the error so far, the second of the new one.
-
-        `coordinates` are those of the new error. The states change where there are fewer or different functionals than before; a
-        new functional that is 0 for all errors so far gets a free bit.
-        """
-        firsts = self.expressed(first for first, _ in rows)
-        kept, rest = f2.echelon((first, second) for first, (_, second) in zip(firsts, rows, strict=True))
-        used = reduce(operator.or_, self.frame.values(), 0)
-        if any(head != pivot for pivot, (head, _) in kept.items()) or sum(kept) != used or self.map.loose:
-            self.map.transform(tuple((pivot.bit_length() - 1, head) for pivot, (head, _) in kept.items()))
-        functionals = {pivot.bit_length() - 1: second for pivot, (_, second) in kept.items()}
-        free = (bit for bit in count(COUNT) if bit not in functionals)
-        functionals |= dict(zip(free, f2.basis(rest), strict=False))
-        self.map.widen(max(functionals, default=0) + 1)
-        self.frame = dict.fromkeys(coordinates, 0) | f2.transposed(functionals)
-
-
 class Attempt(NamedTuple):
     """One attempt of a Verify: the probability that it is accepted, and what that is between."""
 
     value: float
     lower: float
     upper: float
-
-
-Needs = list[int] | None
-"""What is observed: functionals, or None for everything."""
 
 
 @final
@@ -179,18 +127,20 @@ class Tree:
         Raises
         ------
         ConfigError
-            If a Verify never accepts, or a Custom returns no distribution.
+            If a Verify never accepts, a Custom returns no distribution, or a Channel leaves undefined what is observed later.
         """
         match step:
             case do.Prepare(qubit=q):
-                self._forget([q], after)
-                new = QubitSet({}, ErrorMap(max_bytes=self.pruning.max_memory))
-                new.rebase([(0, row) for row in _within(after, 3 << 2 * q, (2 * q, 2 * q + 1))], (2 * q, 2 * q + 1))
-                self.sets.append(new)
+                self._begin(q, (2 * q, 2 * q + 1), after)
+            case do.Hidden(bit=b, probability=p):
+                self._begin(b, (2 * b,), after)
+                self._strike(do.Flip(bit=b, rate=p), after)
             case do.H() | do.S() | do.CX() | do.CZ() | do.Swap():
-                _turn(self.take(_qubits(step), needs).frame, step)
+                turn(self.take(acted(step), needs).frame, step)
             case do.Depolarize1() | do.Depolarize2() | do.PauliChannel() | do.Flip():
                 self._strike(step, needs)
+            case do.Switch() | do.When():
+                self._strike_where(step, needs, after)
             case do.Measure(qubit=q):
                 self._relabel(self.take((q,), needs), step, {2 * q + 1}, after)
             case do.Syndrome(bits=bits, checks=checks):
@@ -206,6 +156,8 @@ class Tree:
                 self._forget(qubits, after)
             case do.Custom():
                 self._custom(step, needs, after)
+            case do.Channel():
+                self._channel(step, needs, after)
             case do.Tally(blocks=blocks) if self.crash is not None:
                 for block in blocks:
                     self._tally(block, self.crash, needs)
@@ -247,23 +199,28 @@ class Tree:
             return max(0.0, found * (1 - slack)), min(1.0, (found + one.ledger) * (1 + slack))
         return max(0.0, found - one.ledger - slack), min(1.0, found + one.ledger + slack)
 
+    def _begin(self, qubit: int, coordinates: tuple[int, ...], after: Needs) -> None:
+        self._forget([qubit], after)
+        new = QubitSet({}, ErrorMap(max_bytes=self.pruning.max_memory))
+        new.rebase([(0, row) for row in within(after, sum(1 << c for c in coordinates), coordinates)], coordinates)
+        self.sets.append(new)
+
     def _strike(self, step: do.Event, needs: Needs) -> None:
-        qubits, strings = do.outcomes(step)
-        one = self.take(qubits, needs)
-        errors: dict[int, float] = {}
-        for string, p in strings:
-            pattern = 0
-            for q, letter in zip(qubits, string, strict=True):
-                pattern ^= one.frame[2 * q] * (letter in "XY") ^ one.frame.get(2 * q + 1, 0) * (letter in "YZ")
-            if pattern and p > 0:
-                errors[pattern] = errors.get(pattern, 0.0) + p
-        if errors:
-            pruning = self.pruning
-            neglected, branched = one.map.branch(
-                errors, threshold=pruning.event, lossy=pruning.rule == "bounded", limit=pruning.limit
-            )
-            one.ledger += neglected
-            self.processed += branched * (1 + len(errors))
+        one = self.take(do.outcomes(step)[0], needs)
+        self._branch(one, [(None, one.patterns(step))])
+
+    def _strike_where(self, step: do.Conditional, needs: Needs, after: Needs) -> None:
+        """An event that depends on the bit of the state: the two halves of the map branch on their own."""
+        one = self.take((step.bit, *(q for event in step.events.values() for q in do.outcomes(event)[0])), needs)
+        if sees(step, after):
+            bits = one.map.values(one.expressed([1 << 2 * step.bit]))
+            self._branch(one, [(np.flatnonzero(bits == value), one.patterns(event)) for value, event in step.events.items()])
+
+    def _branch(self, one: QubitSet, cases: list[Case]) -> None:
+        pruning = self.pruning
+        neglected, written = one.map.branch(cases, threshold=pruning.event, lossy=pruning.rule == "bounded", limit=pruning.limit)
+        one.ledger += neglected
+        self.processed += written
 
     def _merge(self, left: QubitSet, right: QubitSet, needs: Needs) -> QubitSet:
         """The product (Sec. II.E), made in place of the larger set.
@@ -275,7 +232,7 @@ class Tree:
         if needs is not None:
             for part in (one, other):
                 self._shrink(part, needs)
-        rows = _within(needs, one.coordinates | other.coordinates, {*one.frame, *other.frame})
+        rows = within(needs, one.coordinates | other.coordinates, {*one.frame, *other.frame})
         firsts, seconds = one.expressed(rows), other.expressed(rows)
 
         def of_other(combination: int) -> int:
@@ -283,7 +240,7 @@ class Tree:
 
         lifted, fresh = f2.echelon((first, 1 << k) for k, first in enumerate(firsts))
         linear = [(head.bit_length() - 1, of_other(combination)) for head, combination in lifted.values()]
-        linear = [*linear, *zip(_free(one.frame), f2.basis(of_other(combination) for combination in fresh), strict=False)]
+        linear = [*linear, *zip(one.free(), f2.basis(of_other(combination) for combination in fresh), strict=False)]
         one.map.widen(max((bit + 1 for bit, _ in linear), default=0))
         pruning = self.pruning
         if pruning.rule != "bounded" or not other.map.certain:
@@ -303,12 +260,12 @@ class Tree:
         if after is None:
             one.map.settle()
         else:
-            one.rebase([(row, row) for row in _within(after, one.coordinates, set())], one.frame)
+            one.rebase([(row, row) for row in within(after, one.coordinates, set())], one.frame)
 
     def _relabel(self, one: QubitSet, step: do.Instruction, lost: set[int], after: Needs) -> None:
         """A linear task, which loses coordinates."""
         coordinates = {*one.frame} - lost
-        rows = _within(after, sum(1 << c for c in coordinates), coordinates)
+        rows = within(after, sum(1 << c for c in coordinates), coordinates)
         one.rebase([(pulled(step, row), row) for row in rows], coordinates)
 
     def _forget(self, qubits: Iterable[int], after: Needs) -> None:
@@ -316,16 +273,14 @@ class Tree:
         for one in self.sets:
             if not lost.isdisjoint(one.frame):
                 coordinates = {*one.frame} - lost
-                rows = _within(after, sum(1 << c for c in coordinates), coordinates)
+                rows = within(after, sum(1 << c for c in coordinates), coordinates)
                 one.rebase([(row, row) for row in rows], coordinates)
         self.sets = [one for one in self.sets if one.frame or one.mortal]
 
     def _verify(self, step: do.Verify, after: Needs) -> None:
-        block = {2 * (step.first + one.qubit) + part for one in step.body if isinstance(one, do.Prepare) for part in (0, 1)}
+        block = {2 * q + part for q in step.made for part in (0, 1)}
         local = (
-            None
-            if after is None
-            else f2.basis(row >> 2 * step.first for row in _within(after, sum(1 << c for c in block), block))
+            None if after is None else f2.basis(row >> 2 * step.first for row in within(after, sum(1 << c for c in block), block))
         )
         question = (replace(step, first=0), None if local is None else tuple(sorted(local)))
         if question not in self._known:
@@ -346,7 +301,7 @@ class Tree:
         checks = [1 << 2 * check for check in step.checks]
         needs = None if observed is None else f2.basis([*observed, *checks])
         sub.run(step.body, needs)
-        made = sub.take([one.qubit for one in step.body if isinstance(one, do.Prepare)], needs)
+        made = sub.take(step.made, needs)
         self.processed += sub.processed
         self.exhausted |= sub.exhausted
         self.peak = max(self.peak, sub.peak + sum(one.map.n for one in self.sets))
@@ -374,7 +329,7 @@ class Tree:
         made.map.depth += made.map.depth * (step.supply or 1)
         made.map.settle()
         coordinates = {*made.frame} - {2 * bit for bit in step.released}
-        rows = _within(observed, sum(1 << c for c in coordinates), coordinates)
+        rows = within(observed, sum(1 << c for c in coordinates), coordinates)
         made.rebase([(row, row) for row in rows], coordinates)
         return made, attempt
 
@@ -426,6 +381,27 @@ class Tree:
         one.map.depth += outcomes + 2
         self.processed += one.map.n
 
+    def _channel(self, step: do.Channel, needs: Needs, after: Needs) -> None:
+        """A compiled gadget: one mixture of XORs for each value of the looks."""
+        one = self.take(step.qubits, needs)
+        require_looks(step, within(after, one.coordinates, one.frame))
+        if sees(step, after):
+            flips = [one.pattern(error) for error in step.errors]
+            patterns = [reduce(operator.xor, (flips[i] for i in f2.entries(flipped)), 0) for flipped in range(1 << len(flips))]
+            neglected, aborted = one.map.scatter(
+                one.map.values(one.expressed(step.looks)),
+                packed(patterns, one.map.words),
+                step.matrix,
+                step.aborts,
+                threshold=self.pruning.merge,
+                rule=self.pruning.rule,
+            )
+            one.ledger += neglected
+            one.crashed += aborted
+            one.mortal |= bool(step.aborts.any())
+            self.processed += one.map.n
+        self._shrink(one, after)
+
     def _tally(self, block: Sequence[int], crash: Criterion, needs: Needs) -> None:
         one = self.take(block, needs)
         functionals, fails = score(crash, len(block))
@@ -447,13 +423,6 @@ class Tree:
             self.pruning = replace(self.pruning, event=event, merge=merge)
 
 
-def _within(rows: Needs, mask: int, coordinates: Iterable[int]) -> list[int]:
-    """The functionals, restricted to some coordinates; all coordinates where everything is observed."""
-    if rows is None:
-        return [1 << c for c in coordinates]
-    return [row & mask for row in rows if row & mask]
-
-
 def tries(success: float, supply: int | None) -> float:
     """How many of a supply of attempts are made in the mean: 1 + r + r^2 + ... with r = 1 - success."""
     if supply is None:
@@ -461,35 +430,3 @@ def tries(success: float, supply: int | None) -> float:
     if success >= 1:
         return 1.0
     return -math.expm1(supply * math.log1p(-success)) / success if success > 0 else float(supply)
-
-
-def _free(frame: dict[int, int]) -> Iterator[int]:
-    """The bits of a state that no functional uses."""
-    used = reduce(operator.or_, frame.values(), 0)
-    return (bit for bit in count(COUNT) if not used >> bit & 1)
-
-
-def _qubits(step: do.Gate) -> tuple[int, ...]:
-    match step:
-        case do.CX(control=a, target=b) | do.CZ(first=a, second=b) | do.Swap(first=a, second=b):
-            return (a, b)
-        case _:
-            return (step.qubit,)
-
-
-def _turn(frame: dict[int, int], step: do.Gate) -> None:
-    """A gate: what an error does from now on is what it did before it passed the gate backwards."""
-    match step:
-        case do.H(qubit=q):
-            frame[2 * q], frame[2 * q + 1] = frame[2 * q + 1], frame[2 * q]
-        case do.S(qubit=q):
-            frame[2 * q] ^= frame[2 * q + 1]
-        case do.CX(control=c, target=t):
-            frame[2 * c] ^= frame[2 * t]
-            frame[2 * t + 1] ^= frame[2 * c + 1]
-        case do.CZ(first=a, second=b):
-            frame[2 * a] ^= frame[2 * b + 1]
-            frame[2 * b] ^= frame[2 * a + 1]
-        case do.Swap(first=a, second=b):
-            for part in (0, 1):
-                frame[2 * a + part], frame[2 * b + part] = frame[2 * b + part], frame[2 * a + part]

@@ -14,8 +14,12 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.qec.tree import f2, kernels
+from triptych.qec import f2
+from triptych.qec.tree import kernels
 from triptych.qec.tree.kernels import COUNT, Floats, Index, Rows, Words
+
+Case = tuple[Rows | None, dict[int, float]]
+"""Some states of a map (None: all), and the patterns that may strike them, with their probabilities."""
 
 SMALLEST = 16
 EPSILON = 2.0**-52
@@ -81,24 +85,38 @@ class ErrorMap:
             self.keys = np.hstack([self.keys, np.zeros((len(self.keys), missing), dtype=np.uint64)])
             self._reindex()
 
-    def branch(self, errors: dict[int, float], *, threshold: float, lossy: bool, limit: int) -> tuple[float, int]:
-        """An error event: `errors` maps patterns to probabilities. States below `threshold` stay unbranched.
+    def branch(self, cases: Sequence[Case], *, threshold: float, lossy: bool, limit: int) -> tuple[float, int]:
+        """An error event. Each case is some states, none of them in another case, and the errors that may strike them.
 
-        Returns the probability that was neglected, and how many states branched. With `lossy`, unbranched states lose what the
-        event would move; else they keep it. At most `limit` faults a state, where that is not negative.
+        States below `threshold` stay unbranched. Returns the probability that was neglected, and how many states were written.
+        With `lossy`, unbranched states lose what the event would move; else they keep it. At most `limit` faults a state, where
+        that is not negative.
         """
+        struck = [(errors, *self._struck(states, errors, threshold, lossy)) for states, errors in cases if errors]
+        neglected, written = 0.0, 0
+        for errors, rows, old, lost in struck:
+            patterns, shares = packed(list(errors), self.words), np.array(list(errors.values()))
+            dropped = self._fill(kernels.branch, rows.size, rows, old, patterns, shares, limit)
+            neglected += (lost + dropped) * (1 + self._sum(len(errors)))
+            written += rows.size * (1 + len(errors))
+        return neglected, written
+
+    def _struck(self, states: Rows | None, errors: dict[int, float], threshold: float, lossy: bool) -> tuple[Rows, Floats, float]:
+        """What stays where it is. Returns the states that branch, their probabilities before, and what is neglected."""
         rate = math.fsum(errors.values())
         stay = 1 - rate
         rounded = 0.0
         if stay < NOTHING:
             stay, rounded = 0.0, NOTHING
-        patterns, shares = packed(list(errors), self.words), np.array(list(errors.values()))
-        rows, old, light = kernels.strike(self.p, self.n, threshold, stay if lossy else 1.0)
+        p = self.p[: self.n] if states is None else self.p[states]
+        rows, old, light = kernels.strike(p, p.size, threshold, stay if lossy else 1.0)
         if not lossy:
-            self.p[rows] = old * stay
-        dropped = self._fill(kernels.branch, rows.size, rows, old, patterns, shares, limit)
+            p[rows] = old * stay
+        if states is not None:
+            self.p[states] = p
+            rows = states[rows]
         self.depth += 4 + len(errors) + (int(len(errors) * rate / stay) if stay else 0)
-        return (rate * light + dropped + rounded) * (1 + self._sum(len(errors))), rows.size
+        return rows, old, rate * light + rounded
 
     def multiply(self, other: ErrorMap, linear: f2.Map, *, threshold: float, rule: str, ties: bool, limit: int) -> float:
         """The product with an independent map, whose states become patterns by a linear map. Returns what was neglected.
@@ -121,6 +139,31 @@ class ErrorMap:
         if np.count_nonzero(self.p[: self.n] == 0) > self.n // 4:
             self.settle()
         return float(neglected + dropped) * (1 + self._sum(other.n))
+
+    def scatter(
+        self, values: Rows, patterns: Words, matrix: Floats, aborts: Floats, *, threshold: float, rule: str
+    ) -> tuple[float, float]:
+        """A change by chance: a state whose value is v gets ``patterns[v ^ w]`` with probability ``matrix[v, w]``.
+
+        It is followed if the product of the two probabilities exceeds `threshold`. With the rule "preservation", the state stays
+        as it is with the probability of all other changes; else they are dropped. Returns what was neglected, and what was
+        aborted.
+        """
+        size = len(matrix)
+        order = np.argsort(-matrix, axis=1, kind="stable")
+        shares = np.take_along_axis(matrix, order, axis=1)
+        above = np.zeros((size, size + 1))
+        above[:, :size] = np.cumsum(shares[:, ::-1], axis=1)[:, ::-1]
+        old = self.p[: self.n].copy()
+        aborted, rounded = (float((old * lost[values]).sum()) for lost in (aborts, np.abs(1 - aborts - above[:, 0])))
+        self.p[: self.n] = 0.0
+        changes = order ^ np.arange(size)[:, None]
+        preserve = rule == "preservation"
+        dropped = self._fill(kernels.scatter, old.size * size, old, values, changes, patterns, shares, above, threshold, preserve)
+        self.depth += size + SUM + 6
+        if np.count_nonzero(self.p[: self.n] == 0) > self.n // 4:
+            self.settle()
+        return (dropped + rounded) * (1 + self._sum(size)), aborted
 
     def add(self, states: Words, amounts: Floats) -> float:
         """Probability for single states. Returns what found no room."""

@@ -181,6 +181,64 @@ def pairs(
 
 
 @compiled
+def scatter(
+    keys: Words,
+    p: Floats,
+    index: Index,
+    n: int,
+    start: int,
+    full: bool,
+    old: Floats,
+    values: Rows,
+    changes: NDArray[np.int64],
+    patterns: Words,
+    shares: Floats,
+    above: Floats,
+    threshold: float,
+    preserve: bool,
+) -> Any:
+    """State i < old.size with p = old[i] and v = values[i] gets patterns[changes[v, j]] with probability shares[v, j], which
+    descend, wherever their product exceeds the threshold; above[v, j] is their sum from j on. With `preserve`, the rest stays.
+
+    Returns n, the outcome reached (i * changes.shape[1] + j), what was neglected.
+    """
+    words = keys.shape[1]
+    key = np.empty(words, dtype=np.uint64)
+    dropped = 0.0
+    count = shares.shape[1]
+    for i in range(start // count, old.size):
+        v = values[i]
+        for j in range(max(0, start - i * count), count):
+            if not full and n == p.size:
+                return n, i * count + j, dropped
+            joint = old[i] * shares[v, j]
+            if not joint > threshold:
+                dropped += old[i] * above[v, j]
+                if preserve:
+                    p[i] += old[i] * above[v, j]
+                break
+            change = changes[v, j]
+            if change == 0:
+                p[i] += joint
+                continue
+            for w in range(words):
+                key[w] = keys[i, w] ^ patterns[change, w]
+            place = place_of(key, keys, index)
+            row = index[place]
+            if row >= 0:
+                p[row] += joint
+            elif n < p.size:
+                for w in range(words):
+                    keys[n, w] = key[w]
+                p[n] = joint
+                index[place] = n
+                n += 1
+            else:
+                dropped += joint
+    return n, old.size * count, dropped
+
+
+@compiled
 def add(keys: Words, p: Floats, index: Index, n: int, start: int, full: bool, patterns: Words, amounts: Floats) -> Any:
     """Probability for single states. Returns n, the pattern reached, what was dropped for lack of rows."""
     dropped = 0.0

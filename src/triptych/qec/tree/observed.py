@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.errors import ConfigError
+from triptych.qec import f2
 from triptych.qec import program as do
-from triptych.qec.criteria import Criterion
-from triptych.qec.tree import f2
+from triptych.qec.criteria import ClassCriterion, Criterion
 
 LARGEST_BLOCK = 10
 
@@ -32,14 +32,14 @@ class Score(NamedTuple):
 
 @lru_cache(maxsize=64)
 def score(crash: Criterion, qubits: int) -> Score:
-    """The functionals that a criterion depends on, found by itself.
+    """The functionals that a criterion depends on: its own, where it counts errors modulo stabilizers, or found by itself.
 
     A function on F2^(2n) depends on exactly the span of the characters in its Walsh-Hadamard spectrum. Cost: 4^n evaluations.
 
     Raises
     ------
     ConfigError
-        If the block has more than 10 qubits.
+        If the criterion has no functionals of its own and the block has more than 10 qubits.
 
     Examples
     --------
@@ -47,8 +47,15 @@ def score(crash: Criterion, qubits: int) -> Score:
     >>> len(score(readout, 7).functionals), len(score(strict, 7).functionals)
     (4, 14)
     """
+    if isinstance(crash, ClassCriterion):
+        return Score(crash.functionals, crash.fails)
     if qubits > LARGEST_BLOCK:
-        raise ConfigError("a criterion is tabulated over all errors of a block", got=f"{qubits} qubits", expected="10 or fewer")
+        raise ConfigError(
+            "this criterion is tabulated over all errors of a block",
+            got=f"{qubits} qubits",
+            expected=f"{LARGEST_BLOCK} or fewer",
+            fix="count errors modulo stabilizers (css, paper22, readout), or take the Monte Carlo",
+        )
     errors = range(4**qubits)
     table = np.array([bool(crash(_part(error, qubits, 0), _part(error, qubits, 1))) for error in errors], dtype=np.int64)
     spectrum = table.copy()
@@ -84,31 +91,70 @@ def of_block(functionals: Iterable[int], block: Sequence[int]) -> list[int]:
 def before(step: do.Instruction, rows: list[int], crash: Criterion | None) -> list[int]:
     """What is observed before an instruction, given what is observed after it; `crash` scores at each Tally."""
     match step:
-        case do.Prepare(qubit=q):
-            return f2.basis(row & ~(3 << 2 * q) for row in rows)
-        case do.Verify(body=body, first=first):
-            fresh = sum(3 << 2 * (first + one.qubit) for one in body if isinstance(one, do.Prepare))
+        case do.Prepare() | do.Hidden() | do.Verify():
+            fresh = sum(3 << 2 * q for q in do.started(step))
             return f2.basis(row & ~fresh for row in rows)
-        case do.Correct() | do.Custom() if not sees(step, rows):
-            return rows
-        case do.Correct():
-            bits = (*(bit for bits in step.syndromes for bit in bits), *step.absent)
-            return f2.basis([*rows, *(1 << 2 * bit for bit in bits)])
-        case do.Custom(qubits=qubits):
-            return f2.basis([*rows, *(1 << 2 * q + part for q in qubits for part in (0, 1))])
+        case do.Switch() | do.When() | do.Correct() | do.Custom() | do.Channel():
+            return f2.basis([*rows, *looks(step)]) if sees(step, rows) else rows
         case do.Tally(blocks=blocks) if crash is not None:
             return f2.basis([*rows, *(row for block in blocks for row in of_block(score(crash, len(block)).functionals, block))])
         case _:
             return [earlier for row in rows if (earlier := pulled(step, row))]
 
 
-def sees(step: do.Correct | do.Custom, rows: list[int] | None) -> bool:
+Chooser = do.Switch | do.When | do.Correct | do.Custom | do.Channel
+"""What an instruction does to an error depends on the error."""
+
+
+def looks(step: Chooser) -> list[int]:
+    """The functionals that it depends on."""
+    match step:
+        case do.Switch(bit=b) | do.When(bit=b):
+            return [1 << 2 * b]
+        case do.Correct():
+            return [1 << 2 * bit for bits in (*step.syndromes, step.absent) for bit in bits]
+        case do.Custom(qubits=qubits):
+            return [1 << 2 * q + part for q in qubits for part in (0, 1)]
+        case do.Channel():
+            return [*step.looks]
+
+
+def sees(step: Chooser, rows: list[int] | None) -> bool:
     """Whether it makes a difference to what is observed afterwards (None: everything)."""
     if rows is None:
         return True
-    if isinstance(step, do.Correct):
-        return any(f2.parity(row & error) for row in rows for error in corrections(step))
-    return any(row & sum(3 << 2 * q for q in step.qubits) for row in rows)
+    match step:
+        case do.Switch() | do.When():
+            struck = [do.outcomes(event) for event in step.events.values()]
+            errors = [do.packed(qubits, string) for qubits, strings in struck for string, _ in strings]
+        case do.Correct():
+            errors = corrections(step)
+        case do.Custom(qubits=qubits):
+            return any(row & sum(3 << 2 * q for q in qubits) for row in rows)
+        case do.Channel(errors=flips):
+            if step.aborts.any():
+                return True
+            errors = [*flips]
+    return any(f2.parity(row & error) for row in rows for error in errors)
+
+
+def require_looks(step: do.Channel, rows: Iterable[int]) -> None:
+    """Nobody may see what a compiled gadget leaves undefined.
+
+    Raises
+    ------
+    ConfigError
+        If a functional that is observed afterwards is, on the qubits of the gadget, outside the span of its looks.
+    """
+    here = sum(3 << 2 * q for q in step.qubits)
+    for row in rows:
+        if len(f2.basis([*step.looks, row & here])) > len(step.looks):
+            raise ConfigError(
+                "a Channel leaves undefined what is observed after it",
+                got=f"the parity of the coordinates {[*f2.entries(row)]}",
+                expected="functionals in the span of its looks",
+                fix="compile the gadget with more looks, or score with a criterion that sees less (reduction='observed')",
+            )
 
 
 def corrections(step: do.Correct) -> list[int]:

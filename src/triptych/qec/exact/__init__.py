@@ -1,0 +1,7 @@
+"""The exact engine: gadgets compiled to channels, and a network of them contracted."""
+
+from triptych.qec.exact.algebra import REAL, Algebra, jets, series
+from triptych.qec.exact.compiled import Short, compiled
+from triptych.qec.exact.network import Plan, Solution, plan, solve
+
+__all__ = ["REAL", "Algebra", "Plan", "Short", "Solution", "compiled", "jets", "plan", "series", "solve"]
