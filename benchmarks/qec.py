@@ -32,7 +32,7 @@ SERIES: dict[str, dict[str, Any]] = {
 }
 FRESH = """
 from triptych.qec import Noise, simulate, steane
-simulate(steane.two_qubit(Noise.eshe_rates()), criterion="readout")
+simulate(steane.two_qubit(Noise.eshe_rates()), engine="tree", criterion="readout")
 """
 LARGE = """
 from pathlib import Path
@@ -42,10 +42,10 @@ def memory():  # the most that this process has held, in GB
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return float(lines["VmHWM"].split()[0]) * 1.024e-6
 
-simulate(steane.two_qubit(Noise.eshe_rates()), criterion="readout")
+simulate(steane.two_qubit(Noise.eshe_rates()), engine="tree", criterion="readout")
 program = steane.tree_program(Noise.eshe_rates(), logical_qubits=13)
 before = memory()
-found = simulate(program, criterion="readout", event_threshold={event}, merge_threshold=1e-6 * {event})
+found = simulate(program, engine="tree", criterion="readout", event_threshold={event}, merge_threshold=1e-6 * {event})
 rate = found.crash_rate
 print(rate.value, rate.half_width / rate.value, found.cost.seconds, found.states_peak, before, memory())
 """
@@ -54,7 +54,7 @@ print(rate.value, rate.half_width / rate.value, found.cost.seconds, found.states
 def main() -> None:
     program = steane.two_qubit(Noise.eshe_rates())
     for options in SERIES.values():
-        simulate(program, relative_width=0.5, **options)  # compiles
+        simulate(program, engine="tree", relative_width=0.5, **options)  # compiles
     within_a_tenth_of_a_percent(program)
     against_the_literal_tree(program)
     thirteen_logical_qubits()
@@ -67,7 +67,10 @@ def main() -> None:
 def within_a_tenth_of_a_percent(program: Program) -> None:
     print("Two logical qubits to 0.1 %: at the coarsest thresholds from which on the rate is as close, and certified")
     heading("", "converged", "event", "bias", "seconds", "peak states", "half-width", "seconds", "peak states", "bytes/state")
-    truths = {name: simulate(program, criterion=name, relative_width=1e-5).crash_rate.value for name in ("readout", "css")}
+    truths = {
+        name: simulate(program, engine="tree", criterion=name, relative_width=1e-5).crash_rate.value
+        for name in ("readout", "css")
+    }
     for name, options in SERIES.items():
         truth = truths[options["criterion"]]
         coarse, event = None, 1e-11
@@ -75,10 +78,10 @@ def within_a_tenth_of_a_percent(program: Program) -> None:
             coarse, event = found, event * 10**0.5
         assert coarse is not None and coarse.event_threshold is not None
         bias = coarse.crash_rate.value / truth - 1
-        proof = simulate(program, relative_width=ACCURACY, **options)
+        proof = simulate(program, engine="tree", relative_width=ACCURACY, **options)
         half = proof.crash_rate.half_width / proof.crash_rate.value
         tracemalloc.start()
-        simulate(program, event_threshold=proof.event_threshold, merge_threshold=proof.merge_threshold, **options)
+        simulate(program, engine="tree", event_threshold=proof.event_threshold, merge_threshold=proof.merge_threshold, **options)
         size = tracemalloc.get_traced_memory()[1] / proof.states_peak
         tracemalloc.stop()
         seconds = [
@@ -89,14 +92,14 @@ def within_a_tenth_of_a_percent(program: Program) -> None:
 
 
 def at(event: float, program: Program, options: dict[str, Any]) -> Result:
-    return simulate(program, event_threshold=event, merge_threshold=BALANCE * event, **options)
+    return simulate(program, engine="tree", event_threshold=event, merge_threshold=BALANCE * event, **options)
 
 
 def against_the_literal_tree(program: Program) -> None:
     print("\nThe same tree of Pauli strings (1e-8, 1e-14, preservation), on arrays and as the paper writes it")
     heading("", "crash rate", "seconds", "peak states", "literal/ours")
     thresholds: dict[str, Any] = {"event_threshold": 1e-8, "merge_threshold": 1e-14, "merge": "preservation"}
-    arrays = simulate(program, criterion="readout", reduction="none", **thresholds)
+    arrays = simulate(program, engine="tree", criterion="readout", reduction="none", **thresholds)
     literal = simulate(program, criterion="readout", engine="reference", **thresholds)
     row("arrays", arrays.crash_rate.value, arrays.cost.seconds, arrays.states_peak, literal.cost.seconds / arrays.cost.seconds)
     row("literal", literal.crash_rate.value, literal.cost.seconds, literal.states_peak, 1.0)
@@ -114,7 +117,7 @@ def thirteen_logical_qubits() -> None:
 def against_samplers(program: Program) -> None:
     print(f"\nTwo logical qubits to {SAMPLED:.1%}: half the certified interval, or a standard deviation; only the tree proves it")
     heading("", "shots/s", "shots", "seconds", "their s/ours")
-    tree = simulate(program, criterion="readout", relative_width=SAMPLED)
+    tree = simulate(program, engine="tree", criterion="readout", relative_width=SAMPLED)
     rate = tree.crash_rate.value
     ours = best(partial(simulate, program, criterion="readout", relative_width=SAMPLED))
     rng = np.random.default_rng(1)

@@ -129,7 +129,7 @@ def main() -> None:
         needed = "anytree dill fastcore latextools networkx pydot simpleeval tqdm"
         print(f"{missing.name} is missing: pip install --no-deps qsample==0.0.2 && pip install {needed}")
         return
-    simulate(program(SAMPLED), criterion=readout, event_threshold=SAMPLED)  # compiles
+    simulate(program(SAMPLED), engine="tree", criterion=readout, event_threshold=SAMPLED)  # compiles
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002 (the generator that qsample draws from)
     rival = sampler(qsample)
@@ -141,7 +141,7 @@ def main() -> None:
     titles = ("p", "tree", "half-width", "tree s", "lower", "error", "upper", "error", "inside", "0.1 %, s", "ratio")
     print(" ".join(f"{title:>12}" for title in titles))
     for p, (seen, error, upper, upper_error) in zip(RATES, found, strict=True):
-        tree = simulate(program(p), criterion=readout, relative_width=TARGET)
+        tree = simulate(program(p), engine="tree", criterion=readout, relative_width=TARGET)
         rate, half = tree.crash_rate.value, tree.crash_rate.half_width
         inside = "yes" if seen - error <= rate <= upper + upper_error else "no"
         price = seconds * (error / rate / TARGET) ** 2

@@ -19,9 +19,6 @@ from triptych.qec.pairs import MalignantPairs, malignant_pairs
 from triptych.qec.program import Event, Program
 from triptych.qec.signatures import source
 
-BYTES = 64
-"""Of a number in the largest tensor of the exact engine, for each coefficient of the algebra."""
-
 
 class Part(NamedTuple):
     """A source of noise.
@@ -106,9 +103,11 @@ def budget(
     """
     crash = named(criterion) if isinstance(criterion, str) else criterion
     events = {(source(event), event.rate) for event in program.flat() if isinstance(event, Event) and event.rate > 0}
+    if not events:
+        raise ConfigError("there is no error budget", got="a program without noise", expected="error events with rates above 0")
     groups = {group: str(i) for i, group in enumerate(sorted(events))}
     jets = exact.jets([*groups.values()], lambda event: groups.get((source(event), event.rate), ""))
-    solve = partial(_solved, program, crash, at_any_time=at_any_time, max_memory=1e9 * max_memory_gb)
+    solve = partial(_solved, program, crash, at_any_time=at_any_time, max_memory_gb=max_memory_gb)
     rate, *slopes = solve(jets)
     derivatives, effects = defaultdict[str, float](float), defaultdict[str, float](float)
     for (name, strength), slope in zip(groups, slopes, strict=True):
@@ -129,16 +128,12 @@ def budget(
     )
 
 
-def _solved(program: Program, crash: Criterion, algebra: exact.Algebra, *, at_any_time: bool, max_memory: float) -> list[float]:
+def _solved(
+    program: Program, crash: Criterion, algebra: exact.Algebra, *, at_any_time: bool, max_memory_gb: float
+) -> list[float]:
     """The coefficients of the crash rate in an algebra."""
-    entries = max_memory / (BYTES * algebra.size)
+    entries = 1e9 * max_memory_gb / (exact.BYTES * algebra.size)
     plan = exact.plan(program, crash, at_any_time=at_any_time, max_entries=entries)
-    if 2.0**plan.width > entries:
-        raise ConfigError(
-            "the exact engine needs too much memory",
-            got=f"{2.0**plan.width * BYTES * algebra.size / 1e9:.2g} GB",
-            expected=f"{max_memory / 1e9:g} GB",
-            fix="take fewer blocks, a coarser criterion such as css, or a larger max_memory_gb",
-        )
+    exact.affordable(plan, max_memory_gb=max_memory_gb, coefficients=algebra.size)
     found: list[float] = exact.solve(plan, algebra).crash_rate.tolist()
     return found

@@ -35,9 +35,9 @@ def describe(config: DescribeConfig, run: Run) -> dict[str, Any]:  # noqa: ARG00
 
 
 def run(config: RunConfig, run: Run) -> dict[str, Any]:
-    """Simulate the program; the summary's crash rate is certified (tree) or carries one standard deviation (Monte Carlo)."""
+    """Simulate the program; the summary's crash rate is certified, or carries one standard deviation (Monte Carlo)."""
     program = config.program.build(config.noise.noise())
-    solve = _by_batches if config.engine.name == "montecarlo" else _by_tree
+    solve = _by_batches if config.engine.name == "montecarlo" else _at_once
     result = solve(config, program, run)
     rate = result.crash_rate
     summary = {
@@ -65,7 +65,7 @@ def run(config: RunConfig, run: Run) -> dict[str, Any]:
     return summary
 
 
-def _by_tree(config: RunConfig, program: Program, run: Run) -> Result:  # noqa: ARG001 (a tree is one piece of work)
+def _at_once(config: RunConfig, program: Program, run: Run) -> Result:  # noqa: ARG001 (it is one piece of work)
     engine = config.engine
     return simulate(
         program,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 
 from triptych.errors import ConfigError
 from triptych.qec.criteria import Criterion
@@ -165,9 +165,9 @@ def _groups(found: Signatures) -> Iterator[_Group]:
         places = {place: i for i, place in enumerate(sorted({fault.location for fault in faults}))}
         kinds = {signature: i for i, signature in enumerate(sorted({fault.signature for fault in faults}))}
         rows, columns = [places[fault.location] for fault in faults], [kinds[fault.signature] for fault in faults]
-        sums = np.zeros((len(places), len(kinds)))
-        np.add.at(sums, (rows, columns), [fault.probability for fault in faults])
-        yield _Group(not check, list(places), csr_array(sums), found.values(kinds))
+        shares = [fault.probability for fault in faults]
+        chances = csr_array(coo_array((shares, (rows, columns)), shape=(len(places), len(kinds))))
+        yield _Group(not check, list(places), chances, found.values(kinds))
 
 
 def _together(found: Signatures, group: _Group) -> Floats:

@@ -137,9 +137,10 @@ class Program:
 
     @property
     def strongest_rate(self) -> float:
-        """The largest rate of any error event; 0 without noise."""
-        events = (step for step in self.flat() if isinstance(step, Event | When))
-        return max((event.rate for event in events), default=0.0)
+        """The largest rate of any error event or hidden bit; 0 without noise."""
+        rates = [step.rate for step in self.flat() if isinstance(step, Event | When)]
+        rates += [step.probability for step in self.flat() if isinstance(step, Hidden)]
+        return max(rates, default=0.0)
 
     def flat(self) -> Iterator[Instruction]:
         """All instructions, with each :class:`Verify` followed by its body (in the body's own numbers)."""

@@ -184,7 +184,9 @@ class EngineConfig:
             "Pauli strings; none takes observed (tree)"
         },
     )
-    max_memory_gb: float = field(default=4.0, metadata={"help": "for the states; where it is short the interval is wider (tree)"})
+    max_memory_gb: float = field(
+        default=4.0, metadata={"help": "where it is short the exact engine refuses and the tree's interval is wider"}
+    )
     max_faults: int | None = field(default=None, metadata={"help": "follow errors of at most so many faults (tree)"})
     shots: int = field(default=1_000_000, metadata={"help": "random shots (montecarlo)"})
 
@@ -226,7 +228,7 @@ class DescribeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """How often a fault-tolerant program fails, by the probability tree with its certificate or by Monte Carlo."""
+    """How often a fault-tolerant program fails: exactly, by the probability tree with its certificate, or by Monte Carlo."""
 
     program: ProgramConfig = field(default_factory=ProgramConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)

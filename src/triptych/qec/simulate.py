@@ -16,7 +16,7 @@ from triptych.errors import ConfigError
 from triptych.qec import exact, reference
 from triptych.qec.criteria import ClassCriterion, Criterion, WeightCriterion, named
 from triptych.qec.montecarlo import Counts, geometric
-from triptych.qec.program import Conditional, Program, Verify
+from triptych.qec.program import Program, Verify
 from triptych.qec.thresholds import require_thresholds
 from triptych.qec.tree import Attempt, Pruning, Rule, Tree, of_block, score, tries
 from triptych.runs import Cost, progress
@@ -31,7 +31,6 @@ MERGE_TO_EVENT = 1e-2  # times the strongest rate: the merge threshold that bala
 SMALLEST_THRESHOLD = 1e-30
 ROUNDING = 1e-14  # relative, of a ratio of sums
 STUCK = 0.999  # of the last width: smaller thresholds do not help any more
-BYTES = 48  # for each number of a tensor: two of 8 bytes, and copies
 LARGEST_WORK = 3e10  # multiplications, half a minute: beyond that "auto" prefers the tree
 
 
@@ -140,6 +139,8 @@ def simulate(
     given = event_threshold is not None or merge_threshold is not None
     if engine in ("reference", "montecarlo") and (relative_width, max_faults) != (None, None):
         raise ConfigError(f"the engine {engine!r} has no relative_width and no max_faults", fix="take the tree")
+    if engine in ("reference", "montecarlo") and reduction not in (None, "none"):
+        raise ConfigError(f"the engine {engine!r} follows Pauli strings", got=f"reduction {reduction}", fix="take the tree")
     if engine == "montecarlo" and given:
         raise ConfigError("the Monte Carlo has no thresholds", fix="leave them out, or take the tree")
     if relative_width is not None and (given or not relative_width > 0):
@@ -167,14 +168,20 @@ def simulate(
     if engine == "exact" and pruned:
         raise ConfigError("the exact engine has no thresholds, merge rules, reductions or max_faults", fix="take the tree")
     reason = "asked for what only the tree has" if engine == "auto" and pruned else ""
-    if engine == "exact":
-        return _exactly(program, crash, at_any_time, max_memory_gb)
-    if engine == "auto" and not pruned:
+    if engine != "tree" and not pruned:
         try:
-            return _exactly(program, crash, at_any_time, max_memory_gb, hurry=True)
-        except ConfigError as error:
-            reason = f"{error.what} ({error.got})"
-            reduction = None if any(isinstance(step, Conditional) for step in program.flat()) else "compiled"
+            made = exact.plan(program, crash, at_any_time=at_any_time, max_entries=1e9 * max_memory_gb / exact.BYTES)
+            reduction = "compiled"
+            exact.affordable(made, max_memory_gb=max_memory_gb)
+        except ConfigError as refusal:
+            if engine == "exact":
+                raise
+            reason = f"{refusal.what} ({refusal.got})"
+        else:
+            reason = f"the largest tensor has a width of {made.width:.0f} bits" if engine == "auto" else ""
+            if engine == "exact" or made.operations < LARGEST_WORK:
+                return _exactly(made, reason)
+            reason = f"the exact engine would take {made.operations:.0e} multiplications"
     event, joint = _thresholds(event_threshold, merge_threshold, rate, FIRST_EVENT)
     pruning = Pruning(event=event, merge=joint, rule=merge, max_faults=max_faults, max_memory=1e9 * max_memory_gb)
     if given:
@@ -220,32 +227,17 @@ def _thresholds(event: float | None, merge: float | None, rate: float, first: fl
     return event, balance * event if merge is None else merge
 
 
-def _exactly(program: Program, crash: Criterion, at_any_time: bool, max_memory_gb: float, *, hurry: bool = False) -> Result:
-    """The crash rate up to rounding; refused where it takes too much memory or, in a hurry, too long."""
+def _exactly(made: exact.Plan, reason: str) -> Result:
+    """The crash rate up to rounding."""
     began = time.perf_counter()
-    made = exact.plan(program, crash, at_any_time=at_any_time, max_entries=1e9 * max_memory_gb / BYTES)
-    if BYTES * 2.0**made.width > 1e9 * max_memory_gb:
-        raise ConfigError(
-            "the exact engine needs a tensor that does not fit into the memory",
-            got=f"a width of {made.width:.0f} bits, {BYTES * 2.0**made.width / 1e9:.3g} GB",
-            expected=f"up to max_memory_gb = {max_memory_gb:g}",
-            fix="take the tree, or a criterion that sees less",
-        )
-    if hurry and made.operations > LARGEST_WORK:
-        raise ConfigError(
-            "the exact engine would take long",
-            got=f"{made.operations:.0e} multiplications",
-            expected=f"up to {LARGEST_WORK:.0e}",
-            fix='take engine="exact" all the same',
-        )
     found = exact.solve(made)
     rate = float(found.crash_rate[0])
     return Result(
         crash_rate=Estimate.certified(rate, lower=rate * (1 - found.error), upper=min(1.0, rate * (1 + found.error))),
         success=1 - rate,
-        acceptance=_acceptance(program, found.attempts),
+        acceptance=_acceptance(made.program, found.attempts),
         engine="exact",
-        reason=f"the largest tensor has a width of {made.width:.0f} bits" if hurry else "",
+        reason=reason,
         reduction="observed",
         stopped="",
         states_peak=round(2.0**made.width),
@@ -278,7 +270,7 @@ def _by_tree(program: Program, crash: Criterion, pruning: Pruning, reduction: Re
     tree = Tree(pruning, crash if at_any_time else None)
     observed, attempts, slack = None, tree.attempts, 0.0
     if reduction == "compiled":
-        entries = pruning.max_memory / BYTES
+        entries = pruning.max_memory / exact.BYTES
         made = exact.plan(program, crash, at_any_time=at_any_time, max_entries=entries)
         program, attempts, slack = exact.compiled(made, max_entries=entries)
     if reduction != "none":

@@ -38,6 +38,7 @@ CHANNELS = MappingProxyType(
 
 READ = MappingProxyType({"X": "MX", "Y": "MY", "Z": "M"})
 LETTERS = "IXZY"  # by x + 2 z
+MOST = 1_000_000  # instructions
 PARTS = MappingProxyType({"X": 1, "Z": 2, "Y": 3})
 
 
@@ -99,6 +100,10 @@ def from_stim(circuit: stim.Circuit) -> Experiment:
     >>> print(f"{found.crash_rate.value:.4f}")
     0.2500
     """
+    if (steps := _steps(circuit)) > MOST:
+        raise DataError(
+            "the circuit is too long", got=f"{steps} instructions, repeated ones counted", expected=f"{MOST} or fewer"
+        )
     _require_certain(circuit)
     made = _Translation(circuit)
     for step in circuit.flattened():
@@ -106,6 +111,13 @@ def from_stim(circuit: stim.Circuit) -> Experiment:
     made.end()
     program = do.Program(instructions=tuple(made.steps), blocks=tuple((bit,) for bit in made.observables))
     return Experiment(program, tuple(made.detectors), tuple(made.observables))
+
+
+def _steps(circuit: stim.Circuit) -> int:
+    """How many instructions the circuit has with its repetitions written out."""
+    return sum(
+        step.repeat_count * _steps(step.body_copy()) if isinstance(step, stim.CircuitRepeatBlock) else 1 for step in circuit
+    )
 
 
 def _require_certain(circuit: stim.Circuit) -> None:

@@ -2,6 +2,6 @@
 
 from triptych.qec.exact.algebra import REAL, Algebra, jets, series
 from triptych.qec.exact.compiled import Short, compiled
-from triptych.qec.exact.network import Plan, Solution, plan, solve
+from triptych.qec.exact.network import BYTES, Plan, Solution, affordable, plan, solve
 
-__all__ = ["REAL", "Algebra", "Plan", "Short", "Solution", "compiled", "jets", "plan", "series", "solve"]
+__all__ = ["BYTES", "REAL", "Algebra", "Plan", "Short", "Solution", "affordable", "compiled", "jets", "plan", "series", "solve"]

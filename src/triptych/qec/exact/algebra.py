@@ -109,7 +109,8 @@ def jets(labels: Sequence[str], label: Label) -> Algebra:
     Parameters
     ----------
     labels : the classes; coefficient i + 1 of an element is the derivative by the class i.
-    label : the class of an event; events of other classes stay as they are.
+    label : the class of an event, which may depend on its kind, its rate and its source, but not on its qubits: equal gadgets are
+        worked out once. Events of other classes stay as they are.
 
     Raises
     ------

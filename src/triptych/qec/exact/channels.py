@@ -68,7 +68,12 @@ class Shape:
         """About how many multiplications the channel takes."""
         starts = [bits(self.ahead), *(len(self.moments[cut + 1]) for cut in self.cuts)]
         events = 8 * sum(isinstance(step, do.Event) for step in self.steps)
-        return sum((1 << len(self.moments[cut])) * ((1 << start) + events) for cut, start in zip(self.cuts, starts, strict=False))
+        found = 0
+        for cut, start in zip(self.cuts, starts, strict=False):
+            step = self.steps[cut]
+            errors = 4 ** len(step.qubits) if isinstance(step, do.Custom) else 0
+            found += (1 << len(self.moments[cut])) * ((1 << start) + events + errors)
+        return found
 
 
 def shape(steps: tuple[do.Instruction, ...], sizes: tuple[int, ...], behind: Needs, crash: Criterion | None) -> Shape:
@@ -162,7 +167,8 @@ class Compiler:
             if final and not mixtures and rows == start == ends:
                 break
             step = None if final else shape.steps[cut]
-            stage, gone, terms = self._stage(mixtures, shifts, lookup(step, middle, after, shape.crash), len(middle), len(after))
+            outcomes = lookup(step, middle, after, shape.crash)
+            stage, gone, terms = self._stage(mixtures, shifts, outcomes, len(middle), len(after))
             if matrix is None or lost is None:
                 matrix, lost = stage, gone
             else:
@@ -194,6 +200,7 @@ class Compiler:
                     scatter(p[coefficient], shifts, rank.after, rank.shares, matrix[coefficient])
         if outcomes.ends.any():
             gone += np.stack([p[:, np.arange(len(outcomes.ends)) ^ shift] @ outcomes.ends for shift in shifts], axis=1)
+            depth += len(outcomes.ends)
         return matrix, gone, depth
 
 

@@ -41,30 +41,27 @@ def compiled(made: Plan, *, max_entries: float) -> Short:
         If a Verify never accepts.
     """
     compiler = Compiler(REAL)
-    known: dict[int, tuple[Shape, Compiled]] = {}
+    known: dict[int, tuple[tuple[int, ...], Compiled | None, list[Attempt]]] = {}
     attempts: dict[int, Attempt] = {}
     steps: list[do.Instruction] = []
     kinds: dict[int, do.Kind] = {}
     depth = 0
-    fresh = 1 + max(q for wire in made.wires for q in wire)
+    fresh = 1 + max((q for wire in made.wires for q in wire), default=-1)
     for one, form in zip(made.gadgets, made.shapes, strict=True):
         if id(form) not in known:
-            closed = _closed(form) if form.cuts and len(form.sizes) == 1 else form
-            chosen = closed if closed.entries <= max_entries else form
-            known[id(form)] = chosen, compiler.compile(chosen)
-        chosen, channel = known[id(form)]
-        attempts |= dict(zip(one.verifies, channel.attempts, strict=True))
+            known[id(form)] = _short(form, compiler, max_entries)
+        looks, channel, met = known[id(form)]
+        attempts |= dict(zip(one.verifies, met, strict=True))
         qubits = [q for w in one.wires for q in made.wires[w]]
         original = _original(one.steps, qubits, fresh)
         before = {q: kinds.get(q) for q in qubits}
         for step in original:
             do.admit(step, kinds)
         same = all(kind == kinds.get(q) == "quantum" for q, kind in before.items())
-        if channel.matrix is None or chosen.ahead != chosen.behind or channel.lost.any() or not same:
+        if channel is None or channel.matrix is None or channel.lost.any() or not same:
             steps += original
             continue
         depth += channel.depth
-        looks = chosen.behind[0]
         pivots = [row & -row for row in looks]  # no other look has them
         steps.append(
             do.Channel(
@@ -78,13 +75,21 @@ def compiled(made: Plan, *, max_entries: float) -> Short:
     return Short(program, [attempts[i] for i in sorted(attempts)], depth * EPSILON)
 
 
+def _short(form: Shape, compiler: Compiler, max_entries: float) -> tuple[tuple[int, ...], Compiled | None, list[Attempt]]:
+    """The functionals and the channel of a gadget, if it is to have one, and an attempt for each of its Verifys."""
+    if form.cuts and len(form.sizes) == 1 and (closed := _closed(form)).behind[0] and closed.entries <= max_entries:
+        channel = compiler.compile(closed)
+        return closed.behind[0], channel, channel.attempts
+    return (), None, compiler.noise.stretch(form.steps, []).attempts
+
+
 def _closed(form: Shape) -> Shape:
     """The gadget with the same functionals before it and behind it: all that are observed on either side."""
     while True:
         both = (tuple(sorted(f2.basis([*form.behind[0], *form.ahead[0]]))),)
         if both == form.behind:
             return replace(form, ahead=both)
-        form = shape(form.steps, form.sizes, both, None)
+        form = shape(form.steps, form.sizes, both, form.crash)
 
 
 def _original(steps: Sequence[do.Instruction], qubits: Sequence[int], fresh: int) -> list[do.Instruction]:

@@ -6,10 +6,11 @@ gadget, so that a whole syndrome extraction with its correction is one gadget, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, get_args
+from typing import Any, final, get_args
 
+from triptych.errors import ConfigError
 from triptych.qec import f2
 from triptych.qec import program as do
 
@@ -105,15 +106,41 @@ _CHOICES = do.Correct | do.Custom | do.Channel | do.Tally
 
 
 def _relevant(program: do.Program, *, scored: bool) -> Iterator[do.Instruction]:
-    """All but merges; scoring block by block, where it counts."""
+    """All but merges; scoring block by block, where it counts; tasks of one's own without phases of measured qubits."""
+    kinds: dict[int, do.Kind] = {}
+    watched = any(isinstance(step, do.Custom) for step in program.instructions)
     for step in program.instructions:
+        if watched:
+            do.admit(step, kinds)
         match step:
+            case do.Custom(qubits=qubits, change=change):
+                bits = sum(1 << i for i, q in enumerate(qubits) if kinds[q] == "bit")
+                yield replace(step, change=_OfBits(change, bits)) if bits else step
             case do.Tally(blocks=blocks):
                 yield from (do.Tally(blocks=(block,)) for block in blocks if scored)
             case do.Merge():
                 pass
             case _:
                 yield step
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _OfBits:
+    """What becomes of an error some of whose qubits are measured (a mask), and have no phase."""
+
+    change: Callable[[int, int], Mapping[tuple[int, int], float]]
+    bits: int
+
+    def __call__(self, x: int, z: int) -> Mapping[tuple[int, int], float]:
+        if z & self.bits:
+            return {(x, z): 1.0}  # never happens
+        chances = self.change(x, z)
+        if any(new_z & self.bits for _, new_z in chances):
+            raise ConfigError(
+                "a Custom task gives a measured qubit a phase", got=f"{chances} for (x, z) = {x, z}", expected="z = 0"
+            )
+        return chances
 
 
 class _Draft:

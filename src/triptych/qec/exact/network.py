@@ -16,7 +16,7 @@ A tensor holds for each value of its bonds the probabilities of no crash and of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, NamedTuple, final
@@ -37,8 +37,14 @@ from triptych.qec.tree.kernels import Floats
 from triptych.qec.tree.observed import of_block, score
 from triptych.runs import progress
 
-REMEMBERED = 1 << 20
-"""Numbers in the largest tensors that are kept, in case that the same one comes again."""
+REMEMBERED = 1 << 24
+"""Numbers in all tensors that are kept, in case that the same one comes again: 128 MB."""
+
+BYTES = 48
+"""Memory for each number of the largest tensor: twice 8 bytes (no crash, crash), and copies."""
+
+MOST = 1000.0
+"""Binary digits of numbers that are compared and printed only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +88,20 @@ def plan(program: do.Program, crash: Criterion, *, at_any_time: bool = False, ma
     """See how large an exact calculation is.
 
     An order of contraction other than backwards in time is looked for where that takes more than `max_entries` numbers. Cost:
-    linear in the instructions.
+    linear in the instructions; seconds for the other order, where there are hundreds of gadgets.
 
     Raises
     ------
     ConfigError
-        If the program has hidden noise bits.
+        If the program has hidden noise bits, or tasks with functions that cannot be hashed.
     """
     if hidden := {type(step).__name__ for step in program.flat()} & {"Hidden", "Switch", "When"}:
         raise ConfigError("the exact engine follows no hidden noise bits", got=", ".join(sorted(hidden)), fix="take the tree")
+    for step in program.instructions:
+        if isinstance(step, do.Custom) and not isinstance(step.change, Hashable):
+            raise ConfigError(
+                "a Custom task has a function that cannot be hashed", got=step.change, fix="a function, or a frozen dataclass"
+            )
     lines = wires(program)
     cut = gadgets(program, lines, scored=at_any_time)
     ends = tuple(_end(wire, program.blocks, crash) for wire in lines)
@@ -117,7 +128,7 @@ def plan(program: do.Program, crash: Criterion, *, at_any_time: bool = False, ma
         width=max(width, math.log2(channels)),
         operations=operations,
     )
-    if 2.0**width <= max_entries or channels > max_entries:
+    if max_entries < 1 or made.width <= math.log2(max_entries) or channels > max_entries:
         return made
     return min(made, ordered(made), key=lambda one: one.width)
 
@@ -141,12 +152,35 @@ def _backwards(cut: Sequence[Gadget], shapes: Sequence[Shape], ends: Needs) -> t
             needs[w] = len(rows)
         ahead = sum(needs[w] for w in group)
         events = sum(isinstance(step, do.Event) for step in form.steps)
-        operations += 2.0 ** (behind + bits(form.ahead)) if form.cuts else 2.0**behind * (1 + 16 * events)
+        operations += _power(behind + bits(form.ahead)) if form.cuts else _power(behind) * (1 + 16 * events)
         width = max(width, behind, ahead)
         kept = frozenset(w for w in group if needs[w])
         for w in group:
             joined[w] = kept if w in kept else frozenset({w})
     return float(width), operations
+
+
+def _power(bits: float) -> float:
+    """2^bits, as far as floating-point numbers go."""
+    return math.pow(2.0, min(bits, MOST))
+
+
+def affordable(made: Plan, *, max_memory_gb: float, coefficients: int = 1) -> None:
+    """Refuse what does not fit into the memory.
+
+    Raises
+    ------
+    ConfigError
+        If the largest tensor, of so many coefficients for each number, does not; the message names its width.
+    """
+    width = made.width + math.log2(BYTES * coefficients)
+    if _power(width) > 1e9 * max_memory_gb:
+        raise ConfigError(
+            "the exact engine needs a tensor that does not fit into the memory",
+            got=f"a width of {made.width:.0f} bits, {_power(width) / 1e9:.3g} GB",
+            expected=f"up to max_memory_gb = {max_memory_gb:g}",
+            fix="fewer blocks that hang together, a criterion that sees less (readout), or the tree",
+        )
 
 
 def ordered(made: Plan) -> Plan:
@@ -156,7 +190,7 @@ def ordered(made: Plan) -> Plan:
     largest = max(math.prod(sizes) for sizes in dimensions)
     channels = max(form.entries for form in made.shapes)
     width = math.log2(max(largest, channels, int(found.largest_intermediate)))
-    return replace(made, width=width, operations=float(found.opt_cost), path=found.contraction_list)
+    return replace(made, width=width, operations=float(min(found.opt_cost, _power(MOST))), path=found.contraction_list)
 
 
 def _equation(made: Plan) -> tuple[str, list[tuple[int, ...]]]:
@@ -215,6 +249,7 @@ class _Contraction:
         self._compiler = Compiler(algebra)
         self._channels: dict[int, Compiled] = {}
         self._known: dict[object, _Tensor] = {}
+        self._room = REMEMBERED
         self._names: dict[object, int] = {}
 
     def backwards(self, advance: Callable[[], object]) -> tuple[Floats, int]:
@@ -261,7 +296,7 @@ class _Contraction:
 
             made = self._times(parts[0], parts[1], combine) if len(parts) == 2 else np.stack([combine(row) for row in parts[0]])
             operands.append(made)
-            depth += 4 * max(made.shape, default=1) + 4
+            depth += 4 * min(part[0].size for part in parts) + 4
             self.entries += made.size
         for rest in operands:
             total = self._times(total, rest)
@@ -297,10 +332,11 @@ class _Contraction:
             bonds = [1 << len(rows) for rows in form.ahead if rows]
             found = found.reshape(2 * self.algebra.size, *sizes, *bonds)
             self.entries += found.size
-            depth = sum(part.depth for part in parts) + channel.depth + (1 << bits(form.behind) if form.cuts else 0) + 4
+            depth = sum(part.depth + 4 for part in parts) + channel.depth + (1 << bits(form.behind) if form.cuts else 0)
             made = _Tensor(found, (), depth, self._names.setdefault(question, len(self._names)))
-            if found.size > REMEMBERED:
+            if found.size > self._room:
                 return made._replace(wires=(*rest, *ahead))
+            self._room -= found.size
             self._known[question] = made
         return self._known[question]._replace(wires=(*rest, *ahead))
 

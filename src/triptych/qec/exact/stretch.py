@@ -7,6 +7,7 @@ functional; an error that is there beforehand only adds its own image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, final
 
@@ -19,7 +20,7 @@ from triptych.qec import program as do
 from triptych.qec.exact.algebra import Algebra
 from triptych.qec.exact.kernels import convolve
 from triptych.qec.tree import Attempt
-from triptych.qec.tree.errormap import EPSILON, SUM
+from triptych.qec.tree.errormap import EPSILON, NOTHING, SUM
 from triptych.qec.tree.kernels import Floats, Rows
 from triptych.qec.tree.observed import pulled
 
@@ -52,7 +53,7 @@ class Noise:
     Raises
     ------
     ConfigError
-        If a Verify never accepts.
+        If a Verify never accepts, or an event leaves so little that it may be nothing but rounding.
     """
 
     def __init__(self, algebra: Algebra) -> None:
@@ -106,17 +107,25 @@ class Noise:
         qubits, strings = do.outcomes(step)
         errors: dict[int, float] = {}
         for string, p in strings:
-            error = sum(
-                (letter in "XY") << 2 * q | (letter in "YZ") << 2 * q + 1 for q, letter in zip(qubits, string, strict=True)
-            )
+            error = do.packed(qubits, string)
             pattern = sum(f2.parity(row & error) << k for k, row in enumerate(rows))
             if pattern and p > 0:
                 errors[pattern] = errors.get(pattern, 0.0) + p
         if not errors:
             return []
+        rate = math.fsum(errors.values())
+        stay = 1 - rate
+        if stay != 0 and stay < NOTHING:
+            raise ConfigError(
+                "an error event leaves next to nothing, which rounding may change",
+                got=f"rates that sum up to 1 - {stay:.1e}",
+                fix="make it 1, or take the tree",
+            )
         chances = self.algebra.strength(step)[:, None] * np.array([0.0, *errors.values()])
-        chances[:, 0] = self.algebra.one - chances.sum(axis=1)
-        return [Mixture(np.array([0, *errors], dtype=np.int64), chances, np.zeros(self.algebra.size), 2)]
+        chances[:, 0] = -chances.sum(axis=1)
+        chances[0, 0] = 1 - self.algebra.strength(step)[0] * rate
+        depth = 2 + math.ceil(len(errors) * rate / stay if stay else 0)
+        return [Mixture(np.array([0, *errors], dtype=np.int64), chances, np.zeros(self.algebra.size), depth)]
 
     def _ancilla(self, step: do.Verify, rows: list[int]) -> tuple[Mixture, Attempt]:
         """What an ancilla brings into functionals that see it."""

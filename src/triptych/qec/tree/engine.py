@@ -189,7 +189,8 @@ class Tree:
             middle = one.crashed + one.ledger / 2 if self.pruning.rule == "bounded" else one.crashed
             bounds = self._between(one.crashed, one)
             value, lower, upper = (a + b - a * b for a, b in zip((value, lower, upper), (middle, *bounds), strict=True))
-        upper = max(lower, upper)  # a + b - a b rounds, too
+        slack = 4 * len(self.sets) * EPSILON  # a + b - a b rounds, too
+        lower, upper = lower * (1 - slack), min(1.0, max(lower, upper) * (1 + slack))
         return min(max(lower, value), upper), lower, upper
 
     def _between(self, found: float, one: QubitSet) -> tuple[float, float]:
