@@ -43,6 +43,9 @@ REMEMBERED = 1 << 24
 BYTES = 48
 """Memory for each number of the largest tensor: twice 8 bytes (no crash, crash), and copies."""
 
+LONG = 300
+"""Tensors of a network; for more of them one order of contraction is tried instead of many."""
+
 MOST = 1000.0
 """Binary digits of numbers that are compared and printed only."""
 
@@ -186,7 +189,8 @@ def affordable(made: Plan, *, max_memory_gb: float, coefficients: int = 1) -> No
 def ordered(made: Plan) -> Plan:
     """The plan with the order of contraction that opt_einsum proposes, all gadgets written out as tensors."""
     equation, dimensions = _equation(made)
-    _, found = opt_einsum.contract_path(equation, *dimensions, shapes=True, optimize="auto-hq")
+    search = "auto-hq" if len(dimensions) <= LONG else "greedy"
+    _, found = opt_einsum.contract_path(equation, *dimensions, shapes=True, optimize=search)
     largest = max(math.prod(sizes) for sizes in dimensions)
     channels = max(form.entries for form in made.shapes)
     width = math.log2(max(largest, channels, int(found.largest_intermediate)))
