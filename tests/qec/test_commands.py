@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sinter
 
 from triptych.errors import ConfigError
 from triptych.qec import Architecture, Noise, commands, describe, simulate, steane
@@ -162,6 +163,9 @@ def test_an_interrupted_monte_carlo_goes_on_with_the_same_shots(tmp_path: Path, 
     monkeypatch.setattr(commands, "draw", commands_draw)
     resumed = execute("qec-run", config, commands.run, out=tmp_path / "broken")
     assert [record["batch"] for record in resumed.history()] == [0, 1, 2, 3, 4]
+    (task,) = sinter.read_stats_from_csv_files(tmp_path / "broken" / "sinter.csv")
+    assert (task.shots, task.errors) == (230, round(230 * whole["crash_rate"]))
+    assert task.json_metadata["noise"]["p"] == 0.02
     timeless = {"seconds", "cost"}
     assert {k: v for k, v in resumed.summary.items() if k not in timeless} == {
         k: v for k, v in whole.items() if k not in timeless

@@ -1,16 +1,18 @@
 """The verbs ``triptych qec run`` and ``triptych qec describe``.
 
-In: a configuration and a run directory. Out: the JSON summary; ``results.nc`` in the run directory.
+In: a configuration and a run directory. Out: the JSON summary; ``results.nc`` in the run directory, and ``sinter.csv`` where
+shots were drawn.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import xarray as xr
 
+from triptych.qec import sinter_csv
 from triptych.qec.criteria import named
 from triptych.qec.describe import describe as count
 from triptych.qec.describe import noise_classes, nonfailing_states
@@ -139,4 +141,8 @@ def _by_batches(config: RunConfig, program: Program, run: Run) -> Result:
             done[record["batch"]] = record
         size = max(run.workers, int(ROUND / share))
     columns = {name: sum(record[name] for record in done.values()) for name in (*Counts._fields, "seconds")}
-    return summarise(Counts(*(columns[name] for name in Counts._fields)), columns["seconds"])
+    result = summarise(Counts(*(columns[name] for name in Counts._fields)), columns["seconds"])
+    table = run.path / "sinter.csv"
+    table.unlink(missing_ok=True)
+    sinter_csv.append(table, result, program=program, metadata={"program": asdict(config.program), "noise": asdict(config.noise)})
+    return result
