@@ -30,6 +30,7 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+suppress_warnings = ["ref.python"]  # the words behind "name :" in a docstring say what it is, and are no references
 html_theme = "furo"
 html_title = "Triptych"
 html_show_copyright = False

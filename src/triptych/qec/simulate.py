@@ -31,7 +31,7 @@ MERGE_TO_EVENT = 1e-2  # times the strongest rate: the merge threshold that bala
 SMALLEST_THRESHOLD = 1e-30
 ROUNDING = 1e-14  # relative, of a ratio of sums
 STUCK = 0.999  # of the last width: smaller thresholds do not help any more
-LARGEST_WORK = 3e10  # multiplications, half a minute: beyond that "auto" prefers the tree
+LARGEST_WORK = 1e10  # multiplications, half a minute: beyond that "auto" prefers the tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
