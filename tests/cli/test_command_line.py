@@ -96,6 +96,7 @@ def test_the_examples_of_all_panel_verbs_are_accepted(here, monkeypatch):
 
     monkeypatch.setattr("triptych.cli.verbs.execute", execute)
     (here.tmp_path / "papers").symlink_to(ROOT / "papers")
+    (here.tmp_path / "surface_code.stim").touch()
     shown = [example for panel in PANELS for example in examples(app[panel])]
     assert len(shown) >= 8
     for example in shown:
@@ -210,17 +211,19 @@ def test_workers_and_a_dask_cluster_give_the_same_answer(tmp_path):
     assert all(without_times(json.loads(done.stdout)) == without_times(json.loads(answers[0].stdout)) for done in answers)
 
 
-def test_the_answers_of_the_tree(here):
+def test_the_answers_of_the_exact_engine_and_the_tree(here):
     """The paper's program at the rates of Table I, asked in a file and on the command line."""
     from triptych.qec import Noise, simulate, steane
 
-    truth = simulate(steane.two_qubit(Noise.eshe_rates()), criterion="readout", relative_width=1e-6).crash_rate
+    truth = simulate(steane.two_qubit(Noise.eshe_rates()), criterion="readout").crash_rate
     (here.tmp_path / "c.toml").write_text(
         '[program]\nkind = "two_qubit"\ncriterion = "readout"\n[noise]\npreset = "eshe_rates"\n'
     )
     code, out, err = here("qec", "run", "--config", "c.toml", "--json")
     assert (code, err) == (0, "")
     answer = json.loads(out)
+    assert (answer["engine"], answer["crash_rate"], answer["upper"]) == ("exact", truth.value, truth.upper)
+    answer = json.loads(here("qec", "run", "--config", "c.toml", "--engine.name", "tree", "--json")[1])
     assert answer["lower"] < truth.lower < truth.upper < answer["upper"] < 1.0021 * answer["lower"]
     assert (answer["engine"], answer["logical_qubits"], answer["physical_qubits"]) == ("tree", 2, 134)
     code, out, _ = here("qec", "run", "--config", "c.toml", "--engine.event-threshold", "1e-7", "--engine.reduction", "none")
