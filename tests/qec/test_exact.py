@@ -169,7 +169,7 @@ def test_what_is_left_of_a_rate_near_one():
 
 
 def test_wide_programs_are_refused_whatever_their_width():
-    with pytest.raises(ConfigError, match="a width of 40 bits"):
+    with pytest.raises(ConfigError, match=r"a width of \d+ bits"):
         simulate(steane.ring_program(Noise.eshe_rates(), logical_qubits=140), engine="exact")
 
 

@@ -133,7 +133,7 @@ def simulate(
     >>> f"{simulate(program, criterion='readout').crash_rate.value:.10e}"
     '1.6685844841e-05'
     >>> print(simulate(program, criterion="readout", engine="tree").crash_rate)
-    1.6686e-5 [1.6669e-5, 1.6702e-5]
+    1.6688e-5 [1.6681e-5, 1.6696e-5]
     """
     crash = _criterion(criterion, program)
     given = event_threshold is not None or merge_threshold is not None

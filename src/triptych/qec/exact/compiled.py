@@ -13,7 +13,7 @@ from typing import NamedTuple
 from triptych.qec import f2
 from triptych.qec import program as do
 from triptych.qec.exact.algebra import REAL
-from triptych.qec.exact.channels import Compiled, Compiler, Shape, shape
+from triptych.qec.exact.channels import Compiled, Compiler, Needs, Shape, shape
 from triptych.qec.exact.gadgets import moved, renamed, touched
 from triptych.qec.exact.network import Plan
 from triptych.qec.tree import Attempt
@@ -40,17 +40,12 @@ def compiled(made: Plan, *, max_entries: float) -> Short:
     ConfigError
         If a Verify never accepts.
     """
-    compiler = Compiler(REAL)
-    known: dict[int, tuple[tuple[int, ...], Compiled | None, list[Attempt]]] = {}
     attempts: dict[int, Attempt] = {}
     steps: list[do.Instruction] = []
     kinds: dict[int, do.Kind] = {}
     depth = 0
     fresh = 1 + max((q for wire in made.wires for q in wire), default=-1)
-    for one, form in zip(made.gadgets, made.shapes, strict=True):
-        if id(form) not in known:
-            known[id(form)] = _short(form, compiler, max_entries)
-        looks, channel, met = known[id(form)]
+    for one, (ahead, channel, met) in zip(made.gadgets, _channels(made, max_entries), strict=True):
         attempts |= dict(zip(one.verifies, met, strict=True))
         qubits = [q for w in one.wires for q in made.wires[w]]
         original = _original(one.steps, qubits, fresh)
@@ -62,6 +57,7 @@ def compiled(made: Plan, *, max_entries: float) -> Short:
             steps += original
             continue
         depth += channel.depth
+        (looks,) = ahead
         pivots = [row & -row for row in looks]  # no other look has them
         steps.append(
             do.Channel(
@@ -75,12 +71,34 @@ def compiled(made: Plan, *, max_entries: float) -> Short:
     return Short(program, [attempts[i] for i in sorted(attempts)], depth * EPSILON)
 
 
-def _short(form: Shape, compiler: Compiler, max_entries: float) -> tuple[tuple[int, ...], Compiled | None, list[Attempt]]:
-    """The functionals and the channel of a gadget, if it is to have one, and an attempt for each of its Verifys."""
+class _Part(NamedTuple):
+    """A gadget: what is observed before it, its channel if it is to have one, and an attempt for each of its Verifys."""
+
+    ahead: Needs
+    channel: Compiled | None
+    attempts: list[Attempt]
+
+
+def _channels(made: Plan, max_entries: float) -> list[_Part]:
+    """Each gadget, with its channel; a channel observes as much before it as behind it, which gadgets before it must provide."""
+    compiler = Compiler(REAL)
+    known: dict[object, _Part] = {}
+    needs, found = [*made.ends], []
+    for one, form in zip(reversed(made.gadgets), reversed(made.shapes), strict=True):
+        behind = tuple(needs[w] for w in one.wires)
+        if (id(form), behind) not in known:
+            known[id(form), behind] = _part(shape(form.steps, form.sizes, behind, form.crash), compiler, max_entries)
+        found.append(known[id(form), behind])
+        for w, rows in zip(one.wires, found[-1].ahead, strict=True):
+            needs[w] = rows
+    return found[::-1]
+
+
+def _part(form: Shape, compiler: Compiler, max_entries: float) -> _Part:
     if form.cuts and len(form.sizes) == 1 and (closed := _closed(form)).behind[0] and closed.entries <= max_entries:
         channel = compiler.compile(closed)
-        return closed.behind[0], channel, channel.attempts
-    return (), None, compiler.noise.stretch(form.steps, []).attempts
+        return _Part(closed.ahead, channel, channel.attempts)
+    return _Part(form.ahead, None, compiler.noise.stretch(form.steps, []).attempts)
 
 
 def _closed(form: Shape) -> Shape:
