@@ -43,8 +43,8 @@ REMEMBERED = 1 << 24
 BYTES = 48
 """Memory for each number of the largest tensor: twice 8 bytes (no crash, crash), and copies."""
 
-LONG = 300
-"""Tensors of a network; for more of them one order of contraction is tried instead of many."""
+LONG = 500
+"""Tensors of a network, which take seconds; for more of them one order of contraction is tried instead of many."""
 
 MOST = 1000.0
 """Binary digits of numbers that are compared and printed only."""
