@@ -25,7 +25,7 @@ from triptych.qec.exact.stretch import Mixture, Noise, sums, values
 from triptych.qec.montecarlo.frames import vote
 from triptych.qec.tree import Attempt
 from triptych.qec.tree.kernels import Floats, Rows
-from triptych.qec.tree.observed import before, corrections, of_block, score, sees
+from triptych.qec.tree.observed import corrections, of_block, score, sees, throughout
 
 Needs = tuple[tuple[int, ...], ...]
 """For each wire of a gadget independent functionals (masks over the wire's own coordinates); one wire's values are one index."""
@@ -78,10 +78,7 @@ class Shape:
 
 def shape(steps: tuple[do.Instruction, ...], sizes: tuple[int, ...], behind: Needs, crash: Criterion | None) -> Shape:
     """What a gadget observes, given what is observed behind it; `crash` scores at a Tally."""
-    moments = [flat(behind, sizes)]
-    for step in reversed(steps):
-        moments.append(before(step, moments[-1], crash))
-    moments.reverse()
+    moments = throughout(steps, flat(behind, sizes), crash)
     ahead, low = [], 0
     for size in sizes:
         mask = (1 << 2 * size) - 1

@@ -107,7 +107,7 @@ def plan(program: do.Program, crash: Criterion, *, at_any_time: bool = False, ma
             )
     lines = wires(program)
     cut = gadgets(program, lines, scored=at_any_time)
-    ends = tuple(_end(wire, program.blocks, crash) for wire in lines)
+    ends = tuple(_end(blocks, crash) for blocks in _scored(program.blocks, lines))
     needs, known, shapes = [*ends], dict[object, Shape](), []
     for one in reversed(cut):
         behind, sizes = tuple(needs[w] for w in one.wires), tuple(len(lines[w]) for w in one.wires)
@@ -136,11 +136,18 @@ def plan(program: do.Program, crash: Criterion, *, at_any_time: bool = False, ma
     return min(made, ordered(made), key=lambda one: one.width)
 
 
-def _end(wire: Sequence[int], blocks: Sequence[Sequence[int]], crash: Criterion) -> tuple[int, ...]:
-    """What the criterion sees of a wire, in the wire's own coordinates."""
-    place = {q: i for i, q in enumerate(wire)}
-    mine = [[place[q] for q in block] for block in blocks if set(block) <= set(wire)]
-    return tuple(sorted(f2.basis(row for block in mine for row in of_block(score(crash, len(block)).functionals, block))))
+def _scored(blocks: Sequence[Sequence[int]], wires: Wires) -> list[list[list[int]]]:
+    """For each wire the blocks that are scored on it, in the wire's own numbers."""
+    place = {q: (w, i) for w, wire in enumerate(wires) for i, q in enumerate(wire)}
+    found: list[list[list[int]]] = [[] for _ in wires]
+    for block in blocks:
+        found[place[block[0]][0]].append([place[q][1] for q in block])
+    return found
+
+
+def _end(blocks: Sequence[Sequence[int]], crash: Criterion) -> tuple[int, ...]:
+    """What the criterion sees of a wire with these blocks on it."""
+    return tuple(sorted(f2.basis(row for block in blocks for row in of_block(score(crash, len(block)).functionals, block))))
 
 
 def _backwards(cut: Sequence[Gadget], shapes: Sequence[Shape], ends: Needs) -> tuple[float, float]:
@@ -308,11 +315,10 @@ class _Contraction:
 
     def _ends(self) -> Iterator[_Tensor]:
         """The criterion on each wire: whether a block on it has crashed."""
-        for w, (wire, rows) in enumerate(zip(self.plan.wires, self.plan.ends, strict=True)):
+        scored = _scored(self.plan.program.blocks, self.plan.wires)
+        for w, (blocks, rows) in enumerate(zip(scored, self.plan.ends, strict=True)):
             values = np.zeros((2 * self.algebra.size, 1 << len(rows)))
-            place = {q: i for i, q in enumerate(wire)}
-            mine = [[place[q] for q in block] for block in self.plan.program.blocks if set(block) <= set(wire)]
-            crashed = fails(mine, rows, self.plan.crash)
+            crashed = fails(blocks, rows, self.plan.crash)
             values[0], values[1] = ~crashed, crashed
             name = self._names.setdefault(("end", values.tobytes()), len(self._names))
             yield _Tensor(values if rows else values[:, 0], (w,) if rows else (), 0, name)
