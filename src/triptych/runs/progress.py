@@ -44,7 +44,7 @@ class Task:
         self.done += n
         if self._bar is not None:
             progress, bar = self._bar
-            progress.update(bar, completed=self.done)  # type: ignore[arg-type]
+            progress.update(bar, completed=self.done, description=self.label)  # type: ignore[arg-type]
         elif self._plain and (self.done >= self.total or time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES):
             self._last_line = time.monotonic()
             print(f"{self.label}: {self.done}/{self.total}", file=sys.stderr, flush=True)
