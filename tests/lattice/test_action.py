@@ -12,9 +12,12 @@ from triptych.errors import ConfigError
 from triptych.lattice import action as u1
 
 BETA = 2.7
+THEORY = u1.Wilson(BETA)
 plaquette_angles, action, force, charge, real_charge, mean_plaquette, lattice_sum = map(
-    jax.jit, (u1.plaquette_angles, u1.action, u1.force, u1.charge, u1.real_charge, u1.mean_plaquette, u1.lattice_sum)
+    jax.jit,
+    (u1.plaquette_angles, THEORY.energy, THEORY.force, u1.charge, u1.real_charge, u1.mean_plaquette, u1.lattice_sum),
 )
+wilson_loop = jax.jit(u1.wilson_loop, static_argnums=(1, 2))
 
 
 @pytest.fixture(params=[(2, 2), (4, 4), (3, 5), (8, 6)])
@@ -38,9 +41,27 @@ def test_wrap_keeps_the_angle_and_its_range():
 def test_action_and_charges_against_loops(links):
     angles = oracle.plaquettes(links)
     np.testing.assert_allclose(plaquette_angles(jnp.asarray(links)), angles, atol=1e-13)
-    assert float(action(links, BETA)) == pytest.approx(oracle.action(links, BETA), abs=1e-11)
+    assert float(action(links)) == pytest.approx(oracle.action(links, BETA), abs=1e-11)
     assert float(mean_plaquette(links)) == pytest.approx(np.cos(angles).mean(), abs=1e-13)
     assert float(real_charge(links)) == pytest.approx(np.sin(angles).sum() / (2 * np.pi), abs=1e-13)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 2), (2, 2)])
+def test_wilson_loops_against_a_walk(links, size):
+    found = float(wilson_loop(jnp.asarray(links), *size))
+    assert found == pytest.approx(np.cos(oracle.rectangles(links, size)).mean(), abs=1e-13)
+
+
+def test_wilson_loops_of_plaquettes_and_of_the_whole_lattice():
+    many = jnp.asarray(np.random.default_rng(5).uniform(-np.pi, np.pi, (2, 3, 5, 7)))
+    np.testing.assert_allclose(wilson_loop(many, 1, 1), mean_plaquette(many), atol=1e-13)
+    np.testing.assert_allclose(wilson_loop(many, 3, 5), 1, atol=1e-13)
+
+
+@pytest.mark.parametrize("size", [(0, 1), (1, 0), (5, 1), (1, 5)])
+def test_loops_that_do_not_fit_are_refused(size):
+    with pytest.raises(ConfigError, match=f"{size[0]} x {size[1]} on 4 x 4"):
+        u1.wilson_loop(jnp.zeros((2, 4, 4)), *size)
 
 
 def test_charge_is_an_integer(links):
@@ -68,12 +89,12 @@ def test_instanton_has_charge_one():
 
 
 def test_force_is_the_gradient(links):
-    gradient = jax.jit(jax.grad(u1.action))(jnp.asarray(links), BETA)
-    np.testing.assert_allclose(force(jnp.asarray(links), BETA), gradient, atol=1e-12)
+    gradient = jax.jit(jax.grad(THEORY.energy))(jnp.asarray(links))
+    np.testing.assert_allclose(force(jnp.asarray(links)), gradient, atol=1e-12)
 
 
 def test_force_is_the_finite_difference_of_the_loops(links):
-    forces, step = np.asarray(force(jnp.asarray(links), BETA)), 1e-5
+    forces, step = np.asarray(force(jnp.asarray(links))), 1e-5
     for index in [(0, 0, 0), (1, 0, 0), (0, 1, 1), (1, -1, 0), (0, 0, -1)]:
         shift = np.zeros_like(links)
         shift[index] = step
@@ -84,14 +105,15 @@ def test_force_is_the_finite_difference_of_the_loops(links):
 def test_gauge_invariance(links):
     phase = np.random.default_rng(3).uniform(-np.pi, np.pi, links.shape[1:])
     moved = links + phase - np.stack([np.roll(phase, -1, axis=0), np.roll(phase, -1, axis=1)])
-    assert np.abs(action(jnp.asarray(moved), BETA) - action(jnp.asarray(links), BETA)) < 1e-12
-    np.testing.assert_allclose(force(jnp.asarray(moved), BETA), force(jnp.asarray(links), BETA), atol=1e-12)
+    assert np.abs(action(jnp.asarray(moved)) - action(jnp.asarray(links))) < 1e-12
+    np.testing.assert_allclose(force(jnp.asarray(moved)), force(jnp.asarray(links)), atol=1e-12)
     assert int(charge(jnp.asarray(moved))) == int(charge(jnp.asarray(links)))
+    assert float(wilson_loop(jnp.asarray(moved), 2, 2)) == pytest.approx(float(wilson_loop(jnp.asarray(links), 2, 2)), abs=1e-12)
 
 
 def test_charge_conjugation(links):
     mirrored = jnp.asarray(-links)
-    assert float(action(mirrored, BETA)) == pytest.approx(float(action(jnp.asarray(links), BETA)), abs=1e-12)
+    assert float(action(mirrored)) == pytest.approx(float(action(jnp.asarray(links))), abs=1e-12)
     assert int(charge(mirrored)) == -int(charge(jnp.asarray(links)))
     assert float(real_charge(mirrored)) == pytest.approx(-float(real_charge(jnp.asarray(links))), abs=1e-13)
 

@@ -1,54 +1,90 @@
-"""The leapfrog's geometry, and the kernel against exact expectation values and an independent code's statistics."""
+"""The integrators' geometry and order, the kernel's random numbers and bookkeeping, and what is refused."""
 
 from __future__ import annotations
+
+import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from triptych.lattice import action as u1
-from triptych.lattice import hmc
+from triptych.errors import ConfigError
+from triptych.lattice.action import Wilson, wrap
+from triptych.lattice.exact import torus
+from triptych.lattice.measure import measure
+from triptych.lattice.sample import sample
+from triptych.lattice.samplers import kernel
+from triptych.lattice.samplers.hmc import HMC, Omelyan, leapfrog, minimum_norm
+from triptych.lattice.samplers.kernel import Phase, init
 
-leapfrog = jax.jit(hmc.leapfrog, static_argnames="steps")
-action, force = jax.jit(u1.action), jax.jit(u1.force)
+LAMBDA = 0.1931833275037836
+leapfrog, minimum_norm = (jax.jit(one, static_argnames="steps") for one in (leapfrog, minimum_norm))
+INTEGRATORS = pytest.mark.parametrize("integrate", [leapfrog, minimum_norm], ids=["leapfrog", "minimum_norm"])
+gradient = jax.jit(jax.grad(lambda links, theory: theory.energy(links).sum()))
 
 
-def phase(shape, chains, beta, seed=0):
+def phase(shape, chains, theory, seed=0):
     rng = np.random.default_rng(seed)
     links = jnp.asarray(rng.uniform(-np.pi, np.pi, (2, *shape, chains)))
-    return hmc.Phase(links, jnp.asarray(rng.normal(size=links.shape)), force(links, beta))
+    return Phase(links, jnp.asarray(rng.normal(size=links.shape)), force(links, theory))
 
 
-def test_reversible():
-    beta, start = 4.0, phase((6, 4), 5, 4.0)
-    end = leapfrog(start, beta=beta, step_size=0.1, steps=20)
-    back = leapfrog(end._replace(momenta=-end.momenta), beta=beta, step_size=0.1, steps=20)
-    assert np.abs(u1.wrap(back.links - start.links)).max() < 1e-12
+@jax.jit
+def force(links, theory):
+    return theory.force(links)
+
+
+@jax.jit
+def energy(point, theory):
+    return theory.energy(point.links) + 0.5 * jnp.sum(point.momenta**2, axis=(0, 1, 2))
+
+
+@INTEGRATORS
+def test_reversible(integrate):
+    theory = Wilson(4.0)
+    start = phase((6, 4), 5, theory)
+    end = integrate(start, theory, step_size=0.1, steps=20)
+    back = integrate(end._replace(momenta=-end.momenta), theory, step_size=0.1, steps=20)
+    assert np.abs(wrap(back.links - start.links)).max() < 1e-12
     assert np.abs(back.momenta + start.momenta).max() < 1e-12
-    assert np.abs(u1.wrap(end.links - start.links)).max() > 0.1
+    assert np.abs(wrap(end.links - start.links)).max() > 0.1
 
 
-def test_first_step_by_hand():
-    """One leapfrog step is half kick, drift, half kick (eq. 10)."""
-    beta, start = 3.0, phase((4, 4), 1, 3.0)
-    end = leapfrog(start, beta=beta, step_size=0.2, steps=1)
-    half = start.momenta - 0.1 * jax.jit(jax.grad(lambda x: action(x, beta).sum()))(start.links)
-    moved = start.links + 0.2 * half
-    after = half - 0.1 * jax.jit(jax.grad(lambda x: action(x, beta).sum()))(moved)
-    np.testing.assert_allclose(end.momenta, after, atol=1e-12)
-    assert np.abs(u1.wrap(end.links - moved)).max() < 1e-13
+@pytest.mark.parametrize(
+    ("integrate", "drifts", "kicks"),
+    [
+        (leapfrog, [1.0], [0.5, 0.5]),
+        (minimum_norm, [0.5, 0.5], [LAMBDA, 1 - 2 * LAMBDA, LAMBDA]),
+    ],
+    ids=["leapfrog", "minimum_norm"],
+)
+def test_two_steps_by_hand(integrate, drifts, kicks):
+    """Kicks by the derivative of the action, and drifts between them (eq. 10)."""
+    theory, step_size = Wilson(3.0), 0.2
+    start = phase((4, 4), 1, theory)
+    links, momenta = start.links, start.momenta
+    for _ in range(2):
+        for length, part in zip([*drifts, 0.0], kicks, strict=True):
+            momenta = momenta - part * step_size * gradient(links, theory)
+            links = links + length * step_size * momenta
+    end = integrate(start, theory, step_size=step_size, steps=2)
+    np.testing.assert_allclose(end.momenta, momenta, atol=1e-12)
+    assert np.abs(wrap(end.links - links)).max() < 1e-12
+    np.testing.assert_allclose(end.force, gradient(links, theory), atol=1e-12)
     assert float(end.links.min()) >= -np.pi and float(end.links.max()) < np.pi
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (4, 4)])
-def test_unit_jacobian(shape):
-    beta, start = 2.0, phase(shape, 1, 2.0)
+@INTEGRATORS
+def test_unit_jacobian(integrate):
+    theory = Wilson(2.0)
+    start = phase((4, 4), 1, theory)
     size = start.links.size
 
     def flow(point):
         links, momenta = point[:size].reshape(start.links.shape), point[size:].reshape(start.links.shape)
-        end = leapfrog(hmc.Phase(links, momenta, force(links, beta)), beta=beta, step_size=0.2, steps=5)
+        end = integrate(Phase(links, momenta, theory.force(links)), theory, step_size=0.2, steps=5)
         return jnp.concatenate([end.links.ravel(), end.momenta.ravel()])
 
     jacobian = jax.jit(jax.jacfwd(flow))(jnp.concatenate([start.links.ravel(), start.momenta.ravel()]))
@@ -57,35 +93,62 @@ def test_unit_jacobian(shape):
     assert np.abs(jacobian - np.eye(2 * size)).max() > 0.1
 
 
-def test_energy_error_is_of_second_order():
-    beta, start = 2.0, phase((4, 4), 64, 2.0)
-
-    def energy(point):
-        return action(point.links, beta) + 0.5 * jnp.sum(point.momenta**2, axis=(0, 1, 2))
+@INTEGRATORS
+def test_energy_error_is_of_second_order(integrate):
+    theory = Wilson(2.0)
+    start = phase((4, 4), 64, theory)
 
     def error(steps):
-        end = leapfrog(start, beta=beta, step_size=1.0 / steps, steps=steps)
-        return float(jnp.sqrt(jnp.mean((energy(end) - energy(start)) ** 2)))
+        end = integrate(start, theory, step_size=1.0 / steps, steps=steps)
+        return float(jnp.sqrt(jnp.mean((energy(end, theory) - energy(start, theory)) ** 2)))
 
     assert error(40) / error(80) == pytest.approx(4, rel=0.02)
 
 
-def test_info_and_state_belong_together():
-    beta = 2.0
-    state = hmc.init(phase((4, 4), 256, beta).links, beta=beta)
-    following, info = jax.jit(hmc.step, static_argnames="steps")(
-        jax.random.split(jax.random.key(3), 256), state, beta=beta, step_size=0.3, steps=4
-    )
+def test_minimum_norm_errs_less_for_the_same_force_evaluations():
+    theory = Wilson(4.0)
+    rng = np.random.default_rng(1)
+    links = 0.3 * jnp.asarray(rng.normal(size=(2, 4, 4, 64)))
+    start = Phase(links, jnp.asarray(rng.normal(size=links.shape)), force(links, theory))
+
+    def error(end):
+        return float(jnp.mean((energy(end, theory) - energy(start, theory)) ** 2) ** 0.5)
+
+    plain = error(leapfrog(start, theory, step_size=0.05, steps=20))
+    assert error(minimum_norm(start, theory, step_size=0.1, steps=10)) < plain / 4
+
+
+@pytest.mark.parametrize("sampler", [HMC(steps=4, step_size=0.3), Omelyan(steps=2, step_size=0.6)], ids=["hmc", "omelyan"])
+def test_info_and_state_belong_together(sampler):
+    theory = Wilson(2.0)
+    state = jax.jit(init)(phase((4, 4), 256, theory).links, theory)
+    following, info = jax.jit(sampler.step)(jax.random.split(jax.random.key(3), 256), state, theory)
     np.testing.assert_allclose(info.acceptance, np.minimum(1, np.exp(-np.asarray(info.delta_h))), atol=1e-15)
     moved = np.any(np.asarray(following.links != state.links), axis=(0, 1, 2))
     assert moved.tolist() == info.accepted.tolist()
     assert 0 < moved.sum() < 256
-    np.testing.assert_allclose(following.action, action(following.links, beta), atol=1e-12)
-    np.testing.assert_allclose(following.force, force(following.links, beta), atol=1e-12)
+    again = jax.jit(init)(following.links, theory)
+    np.testing.assert_allclose(following.action, again.action, atol=1e-12)
+    np.testing.assert_allclose(following.force, again.force, atol=1e-12)
+
+
+def test_omelyan_averages_are_exact():
+    """At a step size where the integrator alone would be off by far."""
+    sampler = Omelyan(steps=2, step_size=0.55)
+    data = sample(
+        beta=2.0, shape=(4, 4), chains=600, trajectories=200, thermalization=100, sampler=sampler, key=jax.random.key(11)
+    )
+    truth, answer = torus(2.0, (4, 4)), measure(data)
+    assert abs(answer.plaquette.pull(truth.plaquette)) < 4 and answer.plaquette.error < 1e-3
+    assert abs(answer.charge_squared.pull(truth.charge_squared)) < 4
+    assert abs(answer.exp_minus_dh.pull(1.0)) < 4
+    assert 0.5 < answer.acceptance.value < 0.95
+    assert answer.cost.counts["force_evaluations"] == 600 * (1 + 300 * 4)
 
 
 def test_random_numbers_have_the_right_laws():
-    momenta, uniform = jax.vmap(lambda key: hmc._draw(key, (2, 4, 4)), out_axes=-1)(jax.random.split(jax.random.key(5), 4000))
+    draw = jax.jit(jax.vmap(partial(kernel._draw, shape=(2, 4, 4), dtype=float), out_axes=-1))
+    momenta, uniform = draw(jax.random.split(jax.random.key(5), 4000))
     for power, moment in ((1, 0), (2, 1), (3, 0), (4, 3)):
         values = np.asarray(momenta).ravel() ** power
         assert abs(values.mean() - moment) < 4 * values.std() / np.sqrt(values.size)
@@ -95,15 +158,34 @@ def test_random_numbers_have_the_right_laws():
     assert abs(np.corrcoef(np.asarray(momenta)[0, 0, 0], np.asarray(uniform))[0, 1]) < 4 / np.sqrt(4000)
 
 
-def test_coupling_and_step_size_compile_nothing_anew():
+@pytest.mark.parametrize("kind", [HMC, Omelyan])
+def test_coupling_and_step_size_compile_nothing_anew(kind):
     traced = []
 
     @jax.jit
-    def step(keys, state, beta, step_size):
-        traced.append(beta)
-        return hmc.step(keys, state, beta=beta, step_size=step_size, steps=2)
+    def step(keys, state, theory, sampler):
+        traced.append(theory)
+        return sampler.step(keys, state, theory)
 
-    state, keys = hmc.init(jnp.zeros((2, 2, 2, 3)), beta=1.0), jax.random.split(jax.random.key(0), 3)
+    state, keys = jax.jit(init)(jnp.zeros((2, 4, 4, 1)), Wilson(1.0)), jax.random.split(jax.random.key(0), 1)
     for beta, step_size in ((1.0, 0.1), (2.0, 0.2), (3.5, 0.05)):
-        step(keys, state, beta, step_size)
+        step(keys, state, Wilson(beta), kind(steps=2, step_size=step_size))
     assert len(traced) == 1
+
+
+@pytest.mark.parametrize("kind", [HMC, Omelyan])
+@pytest.mark.parametrize(
+    "bad",
+    [{"steps": 0}, {"steps": 2.5}, {"step_size": 0.0}, {"step_size": -0.1}, {"step_size": math.inf}, {"step_size": math.nan}],
+)
+def test_refusals(kind, bad):
+    with pytest.raises(ConfigError) as refused:
+        kind(**bad)
+    ((name, value),) = bad.items()
+    assert name in str(refused.value) and str(value) in str(refused.value)
+
+
+def test_price_and_settings():
+    assert (HMC(steps=8).force_evaluations, Omelyan(steps=8).force_evaluations) == (8, 16)
+    assert HMC(steps=8, step_size=0.2).settings() == {"sampler": "hmc", "steps": 8, "step_size": 0.2}
+    assert Omelyan(steps=8, step_size=0.2).settings() == {"sampler": "omelyan", "steps": 8, "step_size": 0.2}

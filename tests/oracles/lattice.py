@@ -6,6 +6,7 @@ In: link angles [mu, t, x], or a coupling. Out: the same quantities as the panel
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,21 @@ def plaquettes(links: np.ndarray) -> np.ndarray:
         for x in range(width):
             up, right = (t + 1) % height, (x + 1) % width
             angles[t, x] = links[0, t, x] + links[1, up, x] - links[0, t, right] - links[1, t, x]
+    return angles
+
+
+def rectangles(links: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Angles [t, x] around rectangles of `size` links, walking along their sides: +0, +1, then back along 0 and 1."""
+    _, height, width = links.shape
+    angles = np.zeros((height, width))
+    for t in range(height):
+        for x in range(width):
+            for step in range(size[0]):
+                row = (t + step) % height
+                angles[t, x] += links[0, row, x] - links[0, row, (x + size[1]) % width]
+            for step in range(size[1]):
+                column = (x + step) % width
+                angles[t, x] += links[1, (t + size[0]) % height, column] - links[1, t, column]
     return angles
 
 
@@ -102,3 +118,68 @@ def autocorrelation_time(series: np.ndarray, window: int) -> tuple[float, float]
 
     left_out = [time(np.delete(products, chain, axis=1)) for chain in range(len(series))]
     return time(products), float(np.sqrt((len(series) - 1) * np.var(left_out)))
+
+
+def force(links: np.ndarray, beta: float) -> np.ndarray:
+    """dS/dx [mu, t, x]: each plaquette pulls at its four links."""
+    _, height, width = links.shape
+    sines, pulls = beta * np.sin(plaquettes(links)), np.zeros_like(links)
+    for t in range(height):
+        for x in range(width):
+            up, right = (t + 1) % height, (x + 1) % width
+            for sign, (mu, row, column) in ((1, (0, t, x)), (1, (1, up, x)), (-1, (0, t, right)), (-1, (1, t, x))):
+                pulls[mu, row, column] += sign * sines[t, x]
+    return pulls
+
+
+def leapfrog_layer(
+    links: np.ndarray, momenta: np.ndarray, *, beta: float, layer: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """One LeapfrogLayer (eqs. 12 to 14 and the four updates before them), link by link: links, momenta, log Jacobian.
+
+    `layer` holds the step sizes eps_v and eps_x, the mask m, and two networks "kick" and "drift" as in `network`.
+    """
+    eps_v, eps_x = layer["eps_v"], layer["eps_x"]
+    links, momenta, log_jacobian = links.copy(), momenta.copy(), 0.0
+
+    def kick() -> None:
+        nonlocal log_jacobian
+        pull = force(links, beta)
+        s, t, q = network(layer["kick"], links, np.ones(links.shape, bool), pull)
+        for i in np.ndindex(links.shape):
+            momenta[i] = momenta[i] * math.exp(eps_v * s[i] / 2) - eps_v / 2 * (pull[i] * math.exp(eps_v * q[i]) + t[i])
+            log_jacobian += eps_v * s[i] / 2
+
+    def drift(seen: np.ndarray) -> None:
+        nonlocal log_jacobian
+        s, t, q = network(layer["drift"], links, seen, momenta)
+        for i in np.ndindex(links.shape):
+            if not seen[i]:
+                a, x = eps_x * s[i], links[i]
+                links[i] = 2 * math.atan(math.exp(a) * math.tan(x / 2)) + eps_x * (momenta[i] * math.exp(eps_x * q[i]) + t[i])
+                log_jacobian += a - math.log(math.cos(x / 2) ** 2 + math.exp(2 * a) * math.sin(x / 2) ** 2)
+
+    kick()
+    drift(layer["mask"])
+    drift(~layer["mask"])
+    kick()
+    return links, momenta, log_jacobian
+
+
+def network(weights: dict[str, Any], links: np.ndarray, seen: np.ndarray, field: np.ndarray) -> list[np.ndarray]:
+    """s, t and q (eqs. 12 to 14) with tanh for sigma; what is not seen has neither cosine nor sine."""
+    cosines = [math.cos(x) if see else 0.0 for x, see in zip(links.flat, seen.flat, strict=True)]
+    sines = [math.sin(x) if see else 0.0 for x, see in zip(links.flat, seen.flat, strict=True)]
+
+    def times(matrix: np.ndarray, vector: list[float] | np.ndarray) -> list[float]:
+        return [sum(w * z for w, z in zip(row, vector, strict=True)) for row in matrix]
+
+    parts = times(weights["cos"], cosines), times(weights["sin"], sines), times(weights["field"], field.ravel()), weights["b_1"]
+    h = [math.tanh(sum(one)) for one in zip(*parts, strict=True)]
+    for matrix, bias in weights["hidden"]:
+        h = [math.tanh(z + b) for z, b in zip(times(matrix, h), bias, strict=True)]
+
+    def head(name: str) -> np.ndarray:
+        return np.reshape(times(weights[f"w_{name}"], h), links.shape) + weights[f"b_{name}"]
+
+    return [weights["lambda_s"] * np.tanh(head("s")), head("t"), weights["lambda_q"] * np.tanh(head("q"))]

@@ -77,6 +77,33 @@ def torus(beta: float, shape: Shape, *, route: Literal["characters", "convolutio
     raise ConfigError("no such route to the exact values", got=route, expected="'characters' or 'convolution'")
 
 
+def wilson_loop(beta: float, shape: Shape, area: int) -> float:
+    """Exact mean of the cosine of the angle around `area` plaquettes: sum_n c(n)^(V - A) c(n + 1)^A / sum_n c(n)^V.
+
+    Tends to (I_1(beta) / I_0(beta))^A in infinite volume; an area of 1 gives the plaquette.
+
+    Raises
+    ------
+    ConfigError
+        If beta or the shape cannot be or are too large, or the area is not between 0 and V.
+
+    Examples
+    --------
+    >>> print(f"{wilson_loop(4.0, (8, 8), 4):.6f}")
+    0.556099
+    """
+    refuse_impossible(beta, shape)
+    refuse_too_large(beta, shape)
+    volume = shape[0] * shape[1]
+    if not 0 <= area <= volume:
+        raise ConfigError(
+            "no loop has this area", got=area, expected=f"0 to {volume} plaquettes", fix="count the plaquettes inside"
+        )
+    n = np.arange(-_cutoff(beta, volume), _cutoff(beta, volume) + 1)
+    bessel, above = ive(np.abs(n), beta) / ive(0, beta), ive(np.abs(n + 1), beta) / ive(0, beta)
+    return float(np.sum(bessel ** (volume - area) * above**area) / np.sum(bessel**volume))
+
+
 def refuse_too_large(beta: float, shape: Shape) -> None:
     """Refuse what would take minutes or gigabytes: more than 1024^2 sites, or beta above 3e4.
 

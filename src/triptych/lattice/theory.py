@@ -1,4 +1,4 @@
-"""What is simulated: 2D U(1) lattice gauge theory with the Wilson action on a periodic T x L lattice.
+"""What is simulated: a theory of link angles on a periodic T x L lattice, and what a sampler must know of it.
 
 In: a coupling and a shape. Out: nothing, or a refusal of a theory that cannot be.
 """
@@ -6,10 +6,29 @@ In: a coupling and a shape. Out: nothing, or a refusal of a theory that cannot b
 from __future__ import annotations
 
 import math
+from typing import Protocol
+
+import jax
 
 from triptych.errors import ConfigError
 
 Shape = tuple[int, int]
+
+
+class Action(Protocol):
+    """What samplers and drivers ask of a theory, for links [mu, t, x, chain]: a pytree whose couplings are traced numbers.
+
+    :class:`triptych.lattice.action.Wilson` is the one of the paper; another theory needs these three methods and nothing else.
+    """
+
+    def energy(self, links: jax.Array) -> jax.Array:
+        """S [chain]; the weight of a configuration is exp(-S)."""
+
+    def force(self, links: jax.Array) -> jax.Array:
+        """dS/dx, like `links`."""
+
+    def observables(self, links: jax.Array) -> dict[str, jax.Array]:
+        """What is recorded of each configuration, each [chain]."""
 
 
 def refuse_impossible(beta: float, shape: Shape) -> None:

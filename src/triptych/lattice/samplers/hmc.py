@@ -1,112 +1,183 @@
-"""Hamiltonian Monte Carlo for many chains at once, as pure functions.
+"""Hamiltonian Monte Carlo, with two integrators of Hamilton's equations.
 
-In: link angles of all chains; a key for each chain and trajectory. Out: the next configurations, and what the trajectories did.
-
-Chains stand on the last axis, [mu, t, x, chain], as in `action`, and no chain sees another. The caller owns the loop, the jit and
-the randomness.
+In: link angles of all chains, momenta, a step size. Out: the end of the trajectory.
 """
 
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import NamedTuple
+from numbers import Real
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from triptych.lattice.action import Scalar, action, force, lattice_sum, wrap
+from triptych.errors import ConfigError
+from triptych.lattice.action import Scalar, wrap
+from triptych.lattice.samplers.kernel import Info, Phase, State, metropolis
+from triptych.lattice.theory import Action
+
+MINIMUM_NORM = 0.1931833275037836  # lambda of Omelyan, Mryglod and Folk, Comput. Phys. Commun. 151 (2003) 272
 
 
-class State(NamedTuple):
-    """Where the chains stand; action and force belong to `links` and save their second evaluation."""
+class HMC(eqx.Module):
+    """Fresh momenta, leapfrog, Metropolis (sec. 2.1). Costs one force evaluation a step.
 
-    links: jax.Array  # [mu, t, x, chain], angles in [-pi, pi)
-    action: jax.Array  # [chain], S(links), eq. 4
-    force: jax.Array  # [mu, t, x, chain], dS/dx at links
-
-
-class Info(NamedTuple):
-    """What the trajectories did."""
-
-    acceptance: jax.Array  # [chain], min(1, exp(-delta_h)), eq. 11
-    accepted: jax.Array  # [chain], whether the proposal became the next state
-    delta_h: jax.Array  # [chain], H(proposal) - H(start), with H = S + v^2 / 2, eq. 7
-
-
-class Phase(NamedTuple):
-    """Points on trajectories."""
-
-    links: jax.Array  # [mu, t, x, chain], angles in [-pi, pi)
-    momenta: jax.Array  # [mu, t, x, chain], v, conjugate to links
-    force: jax.Array  # [mu, t, x, chain], dS/dx at links
-
-
-def init(links: jax.Array, *, beta: Scalar) -> State:
-    """The state of chains that start at `links` [mu, t, x, chain]: one force evaluation.
-
-    Examples
-    --------
-    >>> init(jnp.zeros((2, 4, 4, 3)), beta=2.0).action.tolist()
-    [0.0, 0.0, 0.0]
-    """
-    return State(links, action(links, beta), force(links, beta))
-
-
-def leapfrog(start: Phase, *, beta: Scalar, step_size: Scalar, steps: int) -> Phase:
-    """`steps` leapfrog steps (eq. 10), the adjacent half kicks fused: one force evaluation a step.
-
-    The angles are wrapped after every drift, which changes neither the force nor any observable.
-    """
-
-    def drift_and_kick(_: int, now: Phase) -> Phase:
-        links = wrap(now.links + step_size * now.momenta)
-        new_force = force(links, beta)
-        return Phase(links, now.momenta - step_size * new_force, new_force)
-
-    half_kicked = start._replace(momenta=start.momenta - 0.5 * step_size * start.force)
-    end: Phase = jax.lax.fori_loop(0, steps, drift_and_kick, half_kicked)
-    return end._replace(momenta=end.momenta + 0.5 * step_size * end.force)
-
-
-def step(keys: jax.Array, state: State, *, beta: Scalar, step_size: Scalar, steps: int) -> tuple[State, Info]:
-    """One trajectory of every chain: fresh momenta, leapfrog, Metropolis (sec. 2.1). Costs `steps` force evaluations.
-
-    Parameters
+    Attributes
     ----------
-    keys : [chain], each used up by its chain's trajectory.
-    state : from `init`, or from the trajectory before.
-    beta, step_size : numbers or traced scalars: changing them compiles nothing anew.
-    steps : leapfrog steps.
+    step_size : length of a leapfrog step in units of molecular-dynamics time, > 0; a traced number.
+    steps : leapfrog steps in a trajectory, >= 1.
+
+    Raises
+    ------
+    ConfigError
+        If there is no step, or it has no length.
 
     Examples
     --------
-    >>> state = init(jnp.zeros((2, 4, 4, 3)), beta=2.0)
-    >>> state, info = step(jax.random.split(jax.random.key(0), 3), state, beta=2.0, step_size=0.1, steps=10)
+    >>> from triptych.lattice.action import Wilson
+    >>> from triptych.lattice.samplers.kernel import init
+    >>> state = init(jnp.zeros((2, 4, 4, 3)), Wilson(2.0))
+    >>> state, info = HMC(steps=10, step_size=0.1).step(jax.random.split(jax.random.key(0), 3), state, Wilson(2.0))
     >>> bool(info.acceptance.min() > 0.9)
     True
     """
-    momenta, uniform = jax.vmap(partial(_draw, shape=state.links.shape[:-1]), out_axes=-1)(keys)
-    end = leapfrog(Phase(state.links, momenta, state.force), beta=beta, step_size=step_size, steps=steps)
-    proposal = State(end.links, action(end.links, beta), end.force)
 
-    delta_h = proposal.action - state.action + _kinetic(end.momenta) - _kinetic(momenta)
-    acceptance = jnp.exp(-jnp.maximum(delta_h, 0))
-    accepted = uniform < acceptance
-    following = jax.tree.map(lambda new, old: jnp.where(accepted, new, old), proposal, state)
-    return following, Info(acceptance, accepted, delta_h)
+    step_size: Scalar = 0.1
+    steps: int = eqx.field(static=True, default=10)
+
+    def __check_init__(self) -> None:
+        refuse_no_trajectory(self.steps, self.step_size)
+
+    @property
+    def force_evaluations(self) -> int:
+        """One a step."""
+        return self.steps
+
+    @property
+    def network_evaluations(self) -> int:
+        """None."""
+        return 0
+
+    def settings(self) -> dict[str, str | int | float]:
+        """What an ensemble's attributes hold."""
+        return {"sampler": "hmc", "steps": int(self.steps), "step_size": float(self.step_size)}
+
+    def move(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
+        """The trajectory, whose Jacobian determinant is 1."""
+        end = leapfrog(start, theory, step_size=self.step_size, steps=self.steps)
+        return end, jnp.zeros(start.links.shape[-1])
+
+    def step(self, keys: jax.Array, state: State, theory: Action) -> tuple[State, Info]:
+        """One trajectory of every chain."""
+        return metropolis(keys, state, theory, self.move)
 
 
-def _draw(key: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
-    """The random numbers of one trajectory of one chain: normal momenta [mu, t, x], and a uniform number in [0, 1).
+class Omelyan(eqx.Module):
+    """HMC with the minimum-norm integrator of second order. Costs two force evaluations a step.
 
-    All come from one call of the generator, which compiles in a third of the time of two.
+    A step of the same length errs so much less in energy than a leapfrog step that fewer force evaluations do: for an acceptance
+    of 0.8 at length 1, on 16 x 16, 8 instead of 11 at beta = 4 and 10 instead of 13 at 7; on 8 x 8, 6 instead of 8 and 8 instead
+    of 10. They are the unit of every price: where it is quoted as N tau, N is `force_evaluations`, not `steps`.
+
+    Attributes
+    ----------
+    step_size : length of a step in units of molecular-dynamics time, > 0; a traced number.
+    steps : steps in a trajectory, >= 1.
+
+    Raises
+    ------
+    ConfigError
+        If there is no step, or it has no length.
+
+    Examples
+    --------
+    >>> from triptych.lattice.action import Wilson
+    >>> from triptych.lattice.samplers.kernel import init
+    >>> state = init(jnp.zeros((2, 4, 4, 3)), Wilson(2.0))
+    >>> state, info = Omelyan(steps=5, step_size=0.2).step(jax.random.split(jax.random.key(0), 3), state, Wilson(2.0))
+    >>> bool(info.acceptance.min() > 0.99)
+    True
     """
-    uniform = jax.random.uniform(key, (math.prod(shape) + 1,), minval=jnp.nextafter(-1.0, 0.0), maxval=1.0)
-    momenta = math.sqrt(2) * jax.lax.erf_inv(uniform[:-1].reshape(shape))
-    return momenta, (uniform[-1] + 1) / 2
+
+    step_size: Scalar = 0.2
+    steps: int = eqx.field(static=True, default=5)
+
+    def __check_init__(self) -> None:
+        refuse_no_trajectory(self.steps, self.step_size)
+
+    @property
+    def force_evaluations(self) -> int:
+        """Two a step."""
+        return 2 * self.steps
+
+    @property
+    def network_evaluations(self) -> int:
+        """None."""
+        return 0
+
+    def settings(self) -> dict[str, str | int | float]:
+        """What an ensemble's attributes hold."""
+        return {"sampler": "omelyan", "steps": int(self.steps), "step_size": float(self.step_size)}
+
+    def move(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
+        """The trajectory, whose Jacobian determinant is 1."""
+        end = minimum_norm(start, theory, step_size=self.step_size, steps=self.steps)
+        return end, jnp.zeros(start.links.shape[-1])
+
+    def step(self, keys: jax.Array, state: State, theory: Action) -> tuple[State, Info]:
+        """One trajectory of every chain."""
+        return metropolis(keys, state, theory, self.move)
 
 
-def _kinetic(momenta: jax.Array) -> jax.Array:
-    """v^2 / 2 of every chain."""
-    return lattice_sum((momenta[0] ** 2 + momenta[1] ** 2) / 2)
+def leapfrog(start: Phase, theory: Action, *, step_size: Scalar, steps: int) -> Phase:
+    """`steps` leapfrog steps (eq. 10), the adjacent half kicks fused: one force evaluation a step."""
+    time = jnp.asarray(step_size, start.links.dtype)
+
+    def drift_and_kick(_: int, now: Phase) -> Phase:
+        return kick(drift(now, theory, time), time)
+
+    end: Phase = jax.lax.fori_loop(0, steps, drift_and_kick, kick(start, 0.5 * time))
+    return kick(end, -0.5 * time)
+
+
+def minimum_norm(start: Phase, theory: Action, *, step_size: Scalar, steps: int) -> Phase:
+    """`steps` Omelyan steps: kick lambda, drift 1/2, kick 1 - 2 lambda, drift 1/2, kick lambda; adjacent kicks fused."""
+    time = jnp.asarray(step_size, start.links.dtype)
+    outer = MINIMUM_NORM * time
+
+    def step_and_kick(_: int, now: Phase) -> Phase:
+        middle = drift(now, theory, 0.5 * time)
+        moved = drift(kick(middle, time - 2 * outer), theory, 0.5 * time)
+        return kick(moved, 2 * outer)
+
+    end: Phase = jax.lax.fori_loop(0, steps, step_and_kick, kick(start, outer))
+    return kick(end, -outer)
+
+
+def drift(now: Phase, theory: Action, time: jax.Array) -> Phase:
+    """The links after `time` at constant momenta, with their force.
+
+    They are wrapped after every drift, which changes neither the force nor any observable.
+    """
+    links = wrap(now.links + time * now.momenta)
+    return Phase(links, now.momenta, theory.force(links))
+
+
+def kick(now: Phase, time: jax.Array) -> Phase:
+    """The momenta after `time` under a constant force."""
+    return now._replace(momenta=now.momenta - time * now.force)
+
+
+def refuse_no_trajectory(steps: int, step_size: Scalar) -> None:
+    """Refuse steps that make no trajectory; a step size that is traced is taken as it is.
+
+    Raises
+    ------
+    ConfigError
+        If `steps` is no whole number >= 1, or `step_size` no finite number > 0.
+    """
+    if isinstance(steps, bool) or not (math.isfinite(steps) and int(steps) == steps and steps >= 1):
+        raise ConfigError("steps is too small or no whole number", got=steps, expected="a whole number >= 1")
+    if isinstance(step_size, Real) and not (math.isfinite(step_size) and step_size > 0):
+        raise ConfigError("step_size is no length", got=step_size, expected="a finite number > 0", fix="0.1 is usual")
