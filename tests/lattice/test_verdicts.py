@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from triptych.lattice import action as u1
-from triptych.lattice import exact, hmc, sample, verdicts
+from triptych.lattice import exact, sample, verdicts
+from triptych.lattice.action import Wilson
+from triptych.lattice.samplers import HMC, Phase
+from triptych.lattice.samplers.hmc import leapfrog
 from triptych.lattice.verdicts import freezing_verdicts, variance_verdict
 from triptych.runs import claims
 
-SETTINGS = {"shape": (8, 8), "chains": 64, "trajectories": 300, "thermalization": 100, "steps": 8, "step_size": 0.125}
+SAMPLER = HMC(steps=8, step_size=0.125)
+SETTINGS = {"sampler": SAMPLER, "shape": (8, 8), "chains": 64, "trajectories": 300, "thermalization": 100}
 FREEZING = ("fig1-freezing", "sec1-tunnelling-vanishes", "sec2-hmc-isolated-modes")
 
 
@@ -152,17 +155,15 @@ def test_too_few_samples_decide_nothing_on_the_convention(many, few):
 
 def everything_accepted(*, beta, steps, step_size):
     """HMC on 8 x 8 without eq. 11, as the Dataset that `sample` would give."""
-    rng = np.random.default_rng(7)
+    rng, theory = np.random.default_rng(7), Wilson(beta)
 
     @jax.jit
     def trajectory(links, momenta):
-        end = hmc.leapfrog(hmc.Phase(links, momenta, u1.force(links, beta)), beta=beta, step_size=step_size, steps=steps)
+        end = leapfrog(Phase(links, momenta, theory.force(links)), theory, step_size=step_size, steps=steps)
         kinetic = ((end.momenta**2).sum(axis=(0, 1, 2)) - (momenta**2).sum(axis=(0, 1, 2))) / 2
-        delta_h = u1.action(end.links, beta) - u1.action(links, beta) + kinetic
+        delta_h = theory.energy(end.links) - theory.energy(links) + kinetic
         return end.links, {
-            "plaquette": u1.mean_plaquette(end.links),
-            "charge": u1.charge(end.links),
-            "real_charge": u1.real_charge(end.links),
+            **theory.observables(end.links),
             "acceptance": jnp.minimum(1, jnp.exp(-delta_h)),
             "delta_h": delta_h,
         }

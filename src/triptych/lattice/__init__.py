@@ -23,9 +23,26 @@ import jax
 
 jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
 
-from triptych.lattice import action, exact, hmc  # noqa: E402 (only now, so that no constant is made in 32 bits)
+from triptych.lattice import action, exact, samplers  # noqa: E402 (only now, so that no constant is made in 32 bits)
+from triptych.lattice.along import along, effective_beta  # noqa: E402
 from triptych.lattice.exact import Torus, torus  # noqa: E402
 from triptych.lattice.measure import Measurement, measure  # noqa: E402
+from triptych.lattice.model import LayersConfig  # noqa: E402
 from triptych.lattice.sample import sample  # noqa: E402
+from triptych.lattice.train import TrainConfig, train  # noqa: E402
 
-__all__ = ["Measurement", "Torus", "action", "exact", "hmc", "measure", "sample", "torus"]
+__all__ = [
+    "LayersConfig",
+    "Measurement",
+    "Torus",
+    "TrainConfig",
+    "action",
+    "along",
+    "effective_beta",
+    "exact",
+    "measure",
+    "sample",
+    "samplers",
+    "torus",
+    "train",
+]

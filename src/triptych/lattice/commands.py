@@ -6,23 +6,33 @@ directory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import jax
 import xarray as xr
 
-from triptych.errors import ConfigError
+from triptych.errors import ConfigError, DataError
 from triptych.lattice.exact import refuse_too_large, torus
-from triptych.lattice.measure import measure
+from triptych.lattice.files import ensemble_file, read
+from triptych.lattice.measure import Measurement
+from triptych.lattice.measure import measure as measure_ensemble
+from triptych.lattice.model import name_of, training, training_price
 from triptych.lattice.plots import plot_freezing, plot_sectors
-from triptych.lattice.sample import refuse_bad_settings
+from triptych.lattice.sample import Precision, Start, refuse_bad_settings
 from triptych.lattice.sample import sample as sample_chains
-from triptych.lattice.theory import refuse_impossible
+from triptych.lattice.settings import SamplerConfig, build
+from triptych.lattice.theory import Shape, refuse_impossible
+from triptych.lattice.train import TrainConfig
+from triptych.lattice.train import train as train_layers
 from triptych.lattice.verdicts import freezing_verdicts, variance_verdict
 from triptych.plotting import figure
-from triptych.runs import Run, subseed
+from triptych.runs import Run, strong_id, subseed
+
+THERMALIZATION = 400  # trajectories: enough for the plaquette at every coupling, not for a frozen charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +48,6 @@ class ExactConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SamplerConfig:
-    """How a chain moves."""
-
-    name: Literal["hmc"] = field(default="hmc", metadata={"help": "the algorithm"})
-    steps: int = field(default=10, metadata={"help": "leapfrog steps in a trajectory"})
-    step_size: float = field(default=0.1, metadata={"help": "length of a leapfrog step"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleConfig:
     """Sample gauge configurations and measure them."""
 
@@ -54,23 +55,69 @@ class SampleConfig:
     shape: tuple[int, int] = field(default=(8, 8), metadata={"help": "sites in the two directions, T,L"})
     chains: int = field(default=64, metadata={"help": "independent chains"})
     trajectories: int = field(default=1000, metadata={"help": "recorded trajectories of each chain"})
-    thermalization: int = field(default=400, metadata={"help": "trajectories before the first recorded one"})
-    start: Literal["cold", "hot"] = field(default="cold", metadata={"help": "first configuration: all angles 0, or uniform"})
+    thermalization: int | None = field(
+        default=None, metadata={"help": "trajectories before the first recorded one; none takes 400, and 0 from equilibrium"}
+    )
+    start: Start = field(
+        default="cold", metadata={"help": "first configuration: all angles 0, uniform angles, or an independent exact draw"}
+    )
+    precision: Precision = field(default="float64", metadata={"help": "of links, momenta and forces"})
+    keep_links: int = field(
+        default=0, metadata={"help": "k > 0 keeps the links of every k-th trajectory as 'configurations' in results.nc"}
+    )
     seed: int = field(default=0, metadata={"help": "seed of all random numbers"})
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:
+        if self.thermalization is None:
+            object.__setattr__(self, "thermalization", 0 if self.start == "equilibrium" else THERMALIZATION)
+        assert self.thermalization is not None
         refuse_bad_settings(
             beta=self.beta,
             shape=self.shape,
             chains=self.chains,
             trajectories=self.trajectories,
             thermalization=self.thermalization,
-            steps=self.sampler.steps,
-            step_size=self.sampler.step_size,
             start=self.start,
+            precision=self.precision,
+            keep_links=self.keep_links,
         )
         refuse_too_large(self.beta, self.shape)  # the figure of the sectors needs the exact ones
+
+    def inputs(self) -> list[Path]:
+        """The sampler's model."""
+        return self.sampler.inputs(self.beta)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureConfig:
+    """Measure an ensemble from a file: link angles of anyone's, or the observables of a run of ours."""
+
+    path: str = field(
+        default="",
+        metadata={
+            "positional": True,
+            "help": "netCDF file with link angles (chain, draw, mu, t, x) in radians, or with the observables of a sample run, "
+            "or the directory of one",
+        },
+    )
+    beta: float | None = field(
+        default=None, metadata={"help": "inverse coupling, for the exact values; none takes that of the file, if it has one"}
+    )
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ConfigError("no ensemble is given", expected="a netCDF-4 file, or a run directory with results.nc")
+        if self.beta is not None:
+            refuse_impossible(self.beta, (2, 2))
+
+    def file(self) -> Path:
+        """The file with the ensemble."""
+        return ensemble_file(Path(self.path))
+
+    def inputs(self) -> list[Path]:
+        """The file."""
+        return [self.file()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +129,10 @@ class Fig1Config:
     shape: tuple[int, int] = field(default=(16, 16), metadata={"help": "sites in the two directions, T,L"})
     chains: int = field(default=32, metadata={"help": "independent chains at each coupling"})
     trajectories: int = field(default=1000, metadata={"help": "recorded trajectories of each chain"})
-    thermalization: int = field(default=400, metadata={"help": "trajectories before the first recorded one"})
-    start: Literal["cold", "hot"] = field(default="cold", metadata={"help": "first configuration: all angles 0, or uniform"})
+    thermalization: int = field(default=THERMALIZATION, metadata={"help": "trajectories before the first recorded one"})
+    start: Start = field(
+        default="cold", metadata={"help": "first configuration: all angles 0, uniform angles, or an independent exact draw"}
+    )
     seed: int = field(default=0, metadata={"help": "seed of all random numbers"})
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
@@ -95,6 +144,10 @@ class Fig1Config:
                 expected="beta_first <= beta_last",
             )
         self.ensembles()
+
+    def inputs(self) -> list[Path]:
+        """The sampler's models."""
+        return [path for one in self.ensembles() for path in one.inputs()]
 
     def ensembles(self) -> list[SampleConfig]:
         """The ensemble of each coupling; each draws from a random stream of its own."""
@@ -135,7 +188,47 @@ def sample(config: SampleConfig, run: Run) -> dict[str, Any]:
     drawn, axes = figure()
     plot_sectors(data, ax=axes[0, 0])
     run.save_figure("sectors.png", drawn)
-    return measure(data).to_json()
+    return _beside_exact(measure_ensemble(data), config.beta, config.shape)
+
+
+def train(config: TrainConfig, run: Run) -> dict[str, Any]:
+    """Train, and say what each model was worth when it was kept."""
+    train_layers(config, run=run)
+    models = []
+    for beta in config.couplings:
+        known = training(run.path, beta)
+        models.append({"beta": beta, "file": name_of(beta), **{word: value for word, value in known.items() if word != "config"}})
+    return {"models": models}
+
+
+def measure(config: MeasureConfig, run: Run) -> dict[str, Any]:
+    """Measure an ensemble; its observables are kept in ``results.nc``."""
+    data = read(config.file())
+    known = data.attrs.get("beta")
+    if config.beta is not None and known is not None and config.beta != known:
+        raise DataError("the ensemble is of another beta", got=f"beta {known} in the file", expected=f"{config.beta}, as given")
+    if config.beta is not None:
+        data.attrs["beta"] = config.beta
+    answer = measure_ensemble(data)
+    run.save("results.nc", data)
+    if "beta" not in data.attrs or "shape" not in data.attrs:
+        return {**answer.to_json(), "exact": None}
+    height, width = (int(n) for n in data.attrs["shape"])
+    return _beside_exact(answer, float(data.attrs["beta"]), (height, width))
+
+
+def _beside_exact(answer: Measurement, beta: float, shape: Shape) -> dict[str, Any]:
+    """The summary, with the exact values on the torus and the distance from them in standard deviations."""
+    try:
+        truth = torus(beta, shape)
+    except ConfigError:  # too large for them
+        return {**answer.to_json(), "exact": None}
+    exact_values = {}
+    for name in ("plaquette", "charge_squared"):
+        value = float(getattr(truth, name))
+        pull = getattr(answer, name).pull(value)
+        exact_values[name] = {"value": value, "pull": pull if math.isfinite(pull) else None}  # at zero error there is none
+    return {**answer.to_json(), "exact": exact_values}
 
 
 def reproduce_fig1(config: Fig1Config, run: Run) -> dict[str, Any]:
@@ -148,32 +241,44 @@ def reproduce_fig1(config: Fig1Config, run: Run) -> dict[str, Any]:
     for data in ensembles:
         truth = torus(data.beta, config.shape)
         exact_values = {"plaquette": truth.plaquette, "charge_squared": truth.charge_squared}
-        couplings.append({"beta": float(data.beta), **measure(data).to_json(), "exact": exact_values})
+        couplings.append({"beta": float(data.beta), **measure_ensemble(data).to_json(), "exact": exact_values})
     verdicts = [*freezing_verdicts(ensembles), *variance_verdict(ensembles[0])]
     return {"couplings": couplings, "claims": [verdict.to_json() for verdict in verdicts]}
 
 
 def sample_each(configs: Sequence[SampleConfig], run: Run) -> list[xr.Dataset]:
-    """The ensembles of all configurations, on the run's workers; no two may share coupling and shape."""
+    """The ensembles of all configurations, on the run's workers."""
     return run.map(ensemble, [Ensemble(config=one, run=run) for one in configs], label="ensembles")
 
 
 def ensemble(task: Ensemble) -> xr.Dataset:
     """One ensemble, from where an interrupted run left it."""
     config, run = task.config, task.run
-    state = f"checkpoints/{config.shape[0]}x{config.shape[1]}-beta-{config.beta:g}.nc"
+    key = jax.random.key(subseed(config.seed, "lattice", "sample"))
+    sampler = build(
+        config.sampler,
+        beta=config.beta,
+        shape=config.shape,
+        key=jax.random.key(subseed(config.seed, "lattice", "tune")),
+    )
+    identity = strong_id("lattice-ensemble", config, {})
+    state = f"checkpoints/{config.shape[0]}x{config.shape[1]}-beta-{config.beta:g}-{identity[:8]}.nc"
+    assert config.thermalization is not None
     data = sample_chains(
         beta=config.beta,
         shape=config.shape,
         chains=config.chains,
         trajectories=config.trajectories,
-        key=jax.random.key(subseed(config.seed, "lattice", "sample")),
+        key=key,
         thermalization=config.thermalization,
-        steps=config.sampler.steps,
-        step_size=config.sampler.step_size,
+        sampler=sampler,
         start=config.start,
+        precision=config.precision,
+        keep_links=config.keep_links,
         resume=run.load(state),
         checkpoint=lambda so_far: run.save(state, so_far),
     )
+    if config.sampler.model is not None:
+        data = data.assign_attrs(training_price(Path(config.sampler.model), config.beta))
     run.save(state, data)
     return data
