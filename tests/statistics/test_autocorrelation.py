@@ -112,3 +112,10 @@ def test_what_cannot_be_estimated_is_refused():
             frozen_autocorrelation_time(rng.normal(size=(64, 100)), **fields)
     with pytest.raises(ConfigError, match="chains"):
         frozen_autocorrelation_time(rng.normal(size=(4, 100)), 1.0)
+
+
+def test_short_anticorrelated_series_count_as_independent():
+    """The sum of rho can come out negative; no error may."""
+    series = np.array([1.0, -1.0] * 5) + 0.01 * np.arange(10)
+    found = autocorrelation(series)
+    assert found.window == 0 and found.tau.value == pytest.approx(1.1) and found.mean.error > 0

@@ -18,7 +18,7 @@ from triptych.errors import TriptychError, did_you_mean
 
 ABOUT = {
     "qec": "How often does a fault-tolerant protocol fail? Probability trees with a certificate.",
-    "lattice": "How to get independent gauge configurations when topology freezes? 2D U(1), exact checks.",
+    "lattice": "How to get independent gauge configurations when topology freezes? Trained and classical samplers.",
     "halos": "Which physical histories shape a halo's density profile? Simulations to profiles.",
 }
 

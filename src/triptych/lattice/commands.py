@@ -20,7 +20,7 @@ from triptych.lattice.exact import refuse_too_large, torus
 from triptych.lattice.files import ensemble_file, read
 from triptych.lattice.measure import Measurement
 from triptych.lattice.measure import measure as measure_ensemble
-from triptych.lattice.model import name_of, training, training_price
+from triptych.lattice.model import load, name_of, training, training_price
 from triptych.lattice.plots import plot_freezing, plot_sectors
 from triptych.lattice.sample import Precision, Start, refuse_bad_settings
 from triptych.lattice.sample import sample as sample_chains
@@ -28,9 +28,10 @@ from triptych.lattice.settings import SamplerConfig, build
 from triptych.lattice.theory import Shape, refuse_impossible
 from triptych.lattice.train import TrainConfig
 from triptych.lattice.train import train as train_layers
-from triptych.lattice.verdicts import freezing_verdicts, variance_verdict
+from triptych.lattice.trained_verdicts import layers_verdicts
+from triptych.lattice.verdicts import freezing_verdicts, hmc_verdicts, real_charge_verdict, variance_verdict
 from triptych.plotting import figure
-from triptych.runs import Run, strong_id, subseed
+from triptych.runs import Run, Verdict, strong_id, subseed
 
 THERMALIZATION = 400  # trajectories: enough for the plaquette at every coupling, not for a frozen charge
 
@@ -188,7 +189,19 @@ def sample(config: SampleConfig, run: Run) -> dict[str, Any]:
     drawn, axes = figure()
     plot_sectors(data, ax=axes[0, 0])
     run.save_figure("sectors.png", drawn)
-    return _beside_exact(measure_ensemble(data), config.beta, config.shape)
+    verdicts = [verdict.to_json() for verdict in _verdicts(config, data)]
+    return {**_beside_exact(measure_ensemble(data), config.beta, config.shape), "claims": verdicts}
+
+
+def _verdicts(config: SampleConfig, data: xr.Dataset) -> list[Verdict]:
+    """What an ensemble says of the paper's claims on its sampler."""
+    if config.sampler.name == "hmc":
+        return hmc_verdicts(data)
+    if config.sampler.name == "exact":
+        return real_charge_verdict(data)
+    if config.sampler.model is not None:
+        return layers_verdicts(load(Path(config.sampler.model), config.beta, config.shape), data)
+    return []
 
 
 def train(config: TrainConfig, run: Run) -> dict[str, Any]:

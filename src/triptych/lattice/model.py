@@ -26,7 +26,7 @@ KIND = "leapfroglayers"
 class LayersConfig:
     """A stack of leapfrog layers before training: a tempered trajectory."""
 
-    number: int = field(default=10, metadata={"help": "N_LF, the number of layers"})
+    number: int = field(default=8, metadata={"help": "N_LF, the number of layers"})
     mode: Mode = field(
         default="merged", metadata={"help": "forwards, flip, backwards; or a single direction, drawn for each chain"}
     )

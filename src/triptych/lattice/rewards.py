@@ -24,7 +24,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from triptych.lattice.action import charge, real_charge
+from triptych.lattice.action import Scalar, charge, real_charge
 from triptych.lattice.samplers.kernel import State, acceptance, propose
 from triptych.lattice.samplers.leapfroglayers import LeapfrogLayers
 from triptych.lattice.theory import Action
@@ -69,7 +69,7 @@ def gradient(
     theory: Action,
     *,
     loss: Loss,
-    perturbation: float,
+    perturbation: Scalar,
     key: jax.Array,
 ) -> tuple[LeapfrogLayers, dict[str, jax.Array]]:
     """The gradient of the loss, and the metrics of the proposals.
@@ -122,7 +122,7 @@ def _by_perturbation(
     state: State,
     momenta: jax.Array,
     theory: Action,
-    perturbation: float,
+    perturbation: Scalar,
     key: jax.Array,
 ) -> tuple[LeapfrogLayers, dict[str, jax.Array]]:
     """The gradient of -log E[A dQ_Z^2] by pairs of opposite perturbations, one pair a chain; metrics are means over both."""

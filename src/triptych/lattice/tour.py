@@ -89,7 +89,7 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
             "their averages stand beside the exact values on the same torus. "
             "The figure follows the integer topological charge of one chain at each coupling: it hops freely at beta = 2 and "
             "hardly ever at 7, where <Q^2> comes out wrong although the acceptance is high and <exp(-dH)> = 1. "
-            f"In the last row, {config.lessons} steps of training have taught ten LeapfrogLayers to heat the trajectory up in "
+            f"In the last row, {config.lessons} steps of training have taught eight LeapfrogLayers to heat the trajectory up in "
             "its middle: from the same cold start, as exact as HMC, their chains find all sectors."
         ),
         "figure": "freezing.png",

@@ -34,7 +34,7 @@ from triptych.runs import Run, subseed
 
 CHUNK = 10  # steps between two lines of metrics
 TESTS = 8  # trajectories of every chain from which a model's reward is estimated
-RARELY = 0.1  # last learning rate of a hold, as a fraction of the first
+SLOWEST = 0.1  # last learning rate of a hold, as a fraction of the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +109,11 @@ class TrainConfig:
         if self.annealing == "custom":
             way = jnp.interp(way, jnp.linspace(0, 1, len(self.path)), jnp.asarray(self.path))
         return before + way * (after - before)
+
+    def pace(self, step: jax.Array) -> jax.Array:
+        """The learning rate of a step as a fraction of the largest: it falls in each hold and is back at 1 for the next."""
+        place = jnp.minimum(step % self.stage, self.hold) / self.hold
+        return SLOWEST + (1 - SLOWEST) * (1 + jnp.cos(math.pi * place)) / 2
 
     def held(self, done: int) -> tuple[int, bool] | None:
         """After `done` steps: the number of the stop whose hold has just gone on, and whether it has ended; None in a ramp."""
@@ -213,7 +218,8 @@ def _update(
         links = carry.links
     state = init(links, theory)
     momenta, _ = draw(jax.random.split(momenta_key, config.chains), links)
-    slope, seen = gradient(model, state, momenta, theory, loss=config.loss, perturbation=config.perturbation, key=noise_key)
+    perturbation = config.perturbation * jnp.sqrt(config.pace(step))
+    slope, seen = gradient(model, state, momenta, theory, loss=config.loss, perturbation=perturbation, key=noise_key)
     numbers = eqx.filter(model, eqx.is_inexact_array)
     changes, memory = optimiser.update(slope, carry.optimiser, numbers)
     if config.samples == "chains":
@@ -230,12 +236,8 @@ def _update(
 def _optimiser(config: TrainConfig, model: LeapfrogLayers) -> optax.GradientTransformation:
     """Adam with clipped gradients, and one learning rate for the schedule and another for the weights; both fall in each hold."""
 
-    def falling(step: jax.Array) -> jax.Array:
-        place = jnp.minimum(step % config.stage, config.hold) / config.hold
-        return RARELY + (1 - RARELY) * (1 + jnp.cos(math.pi * place)) / 2
-
     def adam(rate: float) -> optax.GradientTransformation:
-        return optax.adam(lambda count: rate * falling(count.astype(float)))  # Optax counts in 32 bits
+        return optax.adam(lambda count: rate * config.pace(count.astype(float)))  # Optax counts in 32 bits
 
     numbers = eqx.filter(model, eqx.is_inexact_array)
     schedule, weights = eqx.partition(numbers, model.schedule())

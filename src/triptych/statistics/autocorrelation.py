@@ -82,6 +82,8 @@ def autocorrelation(series: ArrayLike, *, mean: float | None = None, s: float = 
     rho = gamma / gamma[0]
     window = _window(rho, samples, s)
     tau = float(rho[: window + 1].sum() - 0.5)
+    if tau <= 0:  # short anticorrelated series: taken as independent, which overestimates the error
+        window, tau = 0, 0.5
     if mean is None:
         tau *= 1 + (2 * window + 1) / samples
     tau_error = 2 * tau * np.sqrt(max(window + 0.5 - tau, 0.0) / samples)
