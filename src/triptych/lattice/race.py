@@ -22,20 +22,19 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from triptych.lattice.action import Scalar, Wilson
-from triptych.lattice.draws import independent
+from triptych.lattice.action import Wilson
 from triptych.lattice.exact import torus
 from triptych.lattice.measure import Measurement, measure
 from triptych.lattice.model import load, training_price
 from triptych.lattice.rewards import proposals
 from triptych.lattice.sample import CHUNK, sample
-from triptych.lattice.samplers import HMC, Sampler, State, init
+from triptych.lattice.samplers import HMC, Sampler, State
 from triptych.lattice.samplers.independent import Independent
 from triptych.lattice.samplers.instanton import Instanton
 from triptych.lattice.samplers.kernel import draw
 from triptych.lattice.samplers.tempered import Tempered
 from triptych.lattice.theory import Shape
-from triptych.lattice.tuning import tune_step_size
+from triptych.lattice.tuning import equilibrium, tune_step_size
 from triptych.runs import Run, subseed
 from triptych.statistics import Estimate
 
@@ -221,17 +220,9 @@ def tune_tempered(steps: int, *, beta: float, shape: Shape, key: jax.Array) -> T
 
 def reward(sampler: Any, *, beta: float, shape: Shape, key: jax.Array) -> Estimate:
     """E[A dQ_Z^2] of a sampler with a `move`, from exact draws: with independent changes tau(Q_Z) is 4 <Q_Z^2> over this."""
-    keys, state = _equilibrium(key, beta, shape=shape, draws=DRAWS)
+    keys, state = equilibrium(key, beta, shape=shape, draws=DRAWS)
     each = np.asarray(_rewards(sampler, keys, state, Wilson(beta)))
     return Estimate.statistical(float(each.mean()), float(each.std(ddof=1) / math.sqrt(each.size)))
-
-
-@partial(jax.jit, static_argnames=("shape", "draws"))
-def _equilibrium(key: jax.Array, beta: Scalar, *, shape: Shape, draws: int) -> tuple[jax.Array, State]:
-    """Keys for one trajectory each, and independent configurations to start from."""
-    for_links, for_trajectories = jax.random.split(key)
-    links = independent(jax.random.split(for_links, draws), beta, shape)
-    return jax.random.split(for_trajectories, draws), init(links, Wilson(beta))
 
 
 @jax.jit

@@ -39,7 +39,7 @@ from triptych.lattice.trained_verdicts import (
     training_verdict,
 )
 from triptych.plotting import figure
-from triptych.runs import Run, subseed
+from triptych.runs import Run, Verdict, subseed
 from triptych.runs.claims import PAPERS
 from triptych.statistics import Estimate, autocorrelation
 
@@ -69,6 +69,8 @@ class Fig4Config:
 
     def __post_init__(self) -> None:
         _refuse_bad(self.shape, self.couplings, self.chains, self.trajectories, self.hmc_steps)
+        if len(set(self.others)) < len(self.others):
+            raise ConfigError("a training is named twice", got=self.others)
         if not (self.seeds or self.models):
             raise ConfigError("there is no trained model", got="neither seeds nor models", fix="give --seeds or --models")
         object.__setattr__(self, "training", replace(self.training, shape=self.shape, couplings=self.couplings))
@@ -86,14 +88,18 @@ def reproduce_fig4(config: Fig4Config, run: Run) -> dict[str, Any]:
     """Train, race all samplers at every coupling, and draw tau and N tau against beta."""
     trained = _trained(config.trainings(), run)
     places = {**{f"trained {number}": model for number, model in enumerate(config.models)}, **trained}
-    places |= {_other(place, config.couplings[0]): place for place in config.others}
-    same = _steps(next(iter(places.values())), config.couplings, config.shape)
+    same = _same_steps(places, config.couplings[0], config.shape)
+    others: dict[str, str] = {}
+    for place in config.others:
+        name = _other(place, config.couplings[0])
+        others[place if name in others else name] = place
     field_of = partial(_entrants, config, run)
     entrants = [
         *field_of({f"HMC, N = {steps}": ("hmc", steps, None) for steps in dict.fromkeys((same, *config.hmc_steps))}),
         *field_of({f"tempered, N = {same}": ("tempered", same, None)}),
         *field_of({"HMC and instantons": ("instanton", min((same, *config.hmc_steps)), None), "exact draws": ("exact", 0, None)}),
-        *field_of({name: (_kind(name), 0, place) for name, place in places.items()}),
+        *field_of({name: ("trained", 0, place) for name, place in places.items()}),
+        *field_of({name: ("trained otherwise", 0, place) for name, place in others.items()}),
     ]
     finishes = run.map(race, entrants, label="ensembles")
     data = table(finishes, config.shape).assign(_paper_curves(config.couplings))
@@ -121,7 +127,7 @@ def reproduce_fig4(config: Fig4Config, run: Run) -> dict[str, Any]:
             for beta in config.couplings
         ],
         "paper": {name: paper[name] for name in ("shape", "relative_error", "note")} | {"unit": _paper("unit")["note"]},
-        "claims": [verdict.to_json() for verdict in verdicts],
+        "claims": _claims(verdicts, config.shape),
     }
 
 
@@ -186,7 +192,7 @@ def reproduce_fig5(config: Fig5Config, run: Run) -> dict[str, Any]:
             for beta in config.couplings
         ],
         "paper": paper | {"unit": _paper("unit")["note"]},
-        "claims": [verdict.to_json() for verdict in run_length_verdicts(finishes)],
+        "claims": _claims(run_length_verdicts(finishes), config.shape),
     }
 
 
@@ -221,7 +227,7 @@ def reproduce_fig6(config: AlongConfig, run: Run) -> dict[str, Any]:
         plot_along(data, name, ax=ax)
     run.save_figure("fig6.png", drawn)
     verdicts = [one for one in along_verdicts([data]) if "/fig6" in one.id]
-    return {**_steps_json(data), "claims": [verdict.to_json() for verdict in verdicts]}
+    return {**_steps_json(data), "claims": _claims(verdicts, config.shape)}
 
 
 def reproduce_fig7(config: AlongConfig, run: Run) -> dict[str, Any]:
@@ -235,7 +241,7 @@ def reproduce_fig7(config: AlongConfig, run: Run) -> dict[str, Any]:
     plot_effective_coupling(seen, ax=axes[0, 1])
     run.save_figure("fig7.png", drawn)
     verdicts = [one for one in along_verdicts(seen) if "/fig7" in one.id]
-    return {"couplings": [_steps_json(data) for data in seen], "claims": [verdict.to_json() for verdict in verdicts]}
+    return {"couplings": [_steps_json(data) for data in seen], "claims": _claims(verdicts, config.shape)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,14 +268,16 @@ def _trained(trainings: dict[str, TrainConfig], run: Run) -> dict[str, str]:
     return dict(zip(trainings, run.map(learn, lessons, label="trainings"), strict=True))
 
 
+def _claims(verdicts: Sequence[Verdict], shape: Shape) -> list[dict[str, Any]]:
+    """The verdicts, each with the lattice that it was found on."""
+    where = f"{shape[0]}x{shape[1]} lattice"
+    return [(one if where in one.note else replace(one, our_value=f"{one.our_value}; {where}")).to_json() for one in verdicts]
+
+
 def _other(place: str, beta: float) -> str:
     """What tells a training from those that are judged: its networks, or its loss."""
     known = training(Path(place), beta)["config"]
     return "dense networks" if known["layers"]["network"] == "dense" else CHARGE_LOSS if known["loss"] == "charge" else place
-
-
-def _kind(name: str) -> Kind:
-    return "trained" if name.startswith("trained") else "trained otherwise"
 
 
 def _entrants(config: Fig4Config | Fig5Config, run: Run, wanted: dict[str, tuple[Kind, int, str | None]]) -> list[Entrant]:
@@ -295,9 +303,12 @@ def _entrants(config: Fig4Config | Fig5Config, run: Run, wanted: dict[str, tuple
     ]
 
 
-def _steps(place: str, couplings: Sequence[float], shape: Shape) -> int:
-    """Leapfrog steps of a trained model."""
-    return load(Path(place), couplings[0], shape).steps
+def _same_steps(places: dict[str, str], beta: float, shape: Shape) -> int:
+    """N of the trained models, which their rivals take too."""
+    steps = {name: load(Path(place), beta, shape).steps for name, place in places.items()}
+    if len(set(steps.values())) > 1:
+        raise ConfigError("the models differ in their number of steps", got=steps, expected="one N for all")
+    return next(iter(steps.values()))
 
 
 def _exact(beta: float, shape: Shape) -> tuple[float, float]:

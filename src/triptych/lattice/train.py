@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any, Literal
 
 import equinox as eqx
@@ -30,7 +31,8 @@ from triptych.lattice.samplers.leapfroglayers import LeapfrogLayers
 from triptych.lattice.theory import refuse_impossible
 from triptych.learning import Best, better, spread
 from triptych.learning import train as train_loop
-from triptych.runs import Run, subseed
+from triptych.learning.schedules import Schedule, exponential, piecewise
+from triptych.runs import Run, strong_id, subseed
 
 CHUNK = 10  # steps between two lines of metrics
 TESTS = 8  # trajectories of every chain from which a model's reward is estimated
@@ -100,15 +102,17 @@ class TrainConfig:
 
     def beta(self, step: jax.Array) -> jax.Array:
         """The coupling of a step: gamma_t of sec. 3.3 times the last coupling."""
-        stops = jnp.asarray(self.couplings)
         number = jnp.minimum(step // self.stage, len(self.couplings) - 1)
-        before, after = stops[number], stops[jnp.minimum(number + 1, len(self.couplings) - 1)]
-        way = jnp.clip((step - number * self.stage - self.hold) / max(self.ramp, 1), 0, 1)
+        way = (step - number * self.stage - self.hold) / max(self.ramp, 1)
+        ramps = [self._ramp(before, after)(way) for before, after in pairwise(self.couplings)]
+        return jnp.stack([*ramps, jnp.asarray(self.couplings[-1])])[number]
+
+    def _ramp(self, before: float, after: float) -> Schedule:
+        """The way from one stop to the next, from 0 to 1."""
         if self.annealing == "exponential":
-            return before ** (1 - way) * after**way
-        if self.annealing == "custom":
-            way = jnp.interp(way, jnp.linspace(0, 1, len(self.path)), jnp.asarray(self.path))
-        return before + way * (after - before)
+            return exponential(before, after)
+        path = self.path or (0.0, 1.0)
+        return piecewise([(k / (len(path) - 1), before + part * (after - before)) for k, part in enumerate(path)])
 
     def pace(self, step: jax.Array) -> jax.Array:
         """The learning rate of a step as a fraction of the largest: it falls in each hold and is back at 1 for the next."""
@@ -147,6 +151,8 @@ def train(config: TrainConfig, *, run: Run | None = None) -> dict[float, Leapfro
     ------
     ConvergenceError
         If the training diverges.
+    DataError
+        If the run holds the checkpoint of another training.
 
     Notes
     -----
@@ -180,8 +186,8 @@ def train(config: TrainConfig, *, run: Run | None = None) -> dict[float, Leapfro
         if ended:
             kept[beta] = best.model
             if run is not None:
-                worth = _worth(best.model, Wilson(beta), carry.links, jax.random.fold_in(test, 1))
-                training = _price(config, beta) | {name: float(mean) for name, mean in worth.items()}
+                worth = _worth(best.model, Wilson(beta), carry.links, jax.random.fold_in(test_key, config.steps + done))
+                training = _price(config, model, beta) | {name: float(mean) for name, mean in worth.items()}
                 path = run.path / "checkpoints" / files.name_of(beta)
                 files.save(path, best.model, config.layers, beta=beta, shape=config.shape, training=training)
             best = _none_yet(model)
@@ -194,6 +200,7 @@ def train(config: TrainConfig, *, run: Run | None = None) -> dict[float, Leapfro
         key=loop_key,
         chunk=CHUNK,
         run=run,
+        identity=strong_id("lattice-train", config, {}),
         on_chunk=between,
     )
     if run is None:
@@ -263,12 +270,15 @@ def _none_yet(model: LeapfrogLayers) -> Best[LeapfrogLayers]:
     return Best(model, jnp.asarray(-jnp.inf))
 
 
-def _price(config: TrainConfig, beta: float) -> dict[str, Any]:
-    """Steps and force evaluations up to the end of a hold, and the configuration; seconds come when the training has ended."""
+def _price(config: TrainConfig, model: LeapfrogLayers, beta: float) -> dict[str, Any]:
+    """Steps and force evaluations up to the end of a hold, and the configuration; seconds come when the training has ended.
+
+    A trajectory with its derivative is counted as one, which makes it too cheap by the computation of the derivative.
+    """
     number = config.couplings.index(beta)
     steps = number * config.stage + config.hold
-    passes = (3 if config.layers.network == "dense" else 2) if config.loss == "tunnelling" else 1
-    passes += config.samples == "chains"
-    trajectories = config.chains * (passes * steps + TESTS * (number + 1) * config.hold // CHUNK)
-    layers = 2 * config.layers.number if config.layers.mode == "merged" else config.layers.number
-    return {"steps": steps, "force_evaluations": layers * trajectories, "config": asdict(config)}
+    proposed = (3 if config.layers.network == "dense" else 2) if config.loss == "tunnelling" else 1
+    tested = TESTS * (number + 1) * config.hold // CHUNK
+    moved = steps if config.samples == "chains" else 0
+    evaluations = config.chains * ((proposed * steps + tested) * model.steps + moved * model.force_evaluations)
+    return {"steps": steps, "force_evaluations": evaluations, "config": asdict(config)}

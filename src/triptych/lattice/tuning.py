@@ -134,12 +134,12 @@ def tune_step_size(
 def _trials(beta: float, shape: Shape, key: jax.Array, draws: int) -> Callable[[Sampler], float]:
     """What measures a sampler's mean acceptance, always from the same configurations and with the same random numbers."""
     refuse_impossible(beta, shape)
-    keys, state = _equilibrium(key, beta, shape=(int(shape[0]), int(shape[1])), draws=draws)
+    keys, state = equilibrium(key, beta, shape=(int(shape[0]), int(shape[1])), draws=draws)
     return lambda sampler: float(_acceptance(sampler, keys, state, Wilson(beta)))
 
 
 @partial(jax.jit, static_argnames=("shape", "draws"))
-def _equilibrium(key: jax.Array, beta: Scalar, *, shape: Shape, draws: int) -> tuple[jax.Array, State]:
+def equilibrium(key: jax.Array, beta: Scalar, *, shape: Shape, draws: int) -> tuple[jax.Array, State]:
     """Keys for one trajectory each, and independent configurations to start from."""
     for_links, for_trajectories = jax.random.split(key)
     links = independent(jax.random.split(for_links, draws), beta, shape)

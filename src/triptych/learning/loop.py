@@ -79,6 +79,7 @@ def train(
     chunk: int = 10,
     run: Run | None = None,
     name: str = "training",
+    identity: str = "",
     on_chunk: Between[C] | None = None,
 ) -> Trained[C]:
     """Train, or go on with a training that was interrupted.
@@ -96,6 +97,7 @@ def train(
     run : where ``checkpoints/<name>.eqx`` and the lines ``{"training": name, "step": steps done, **means}`` of ``metrics.jsonl``
         go. A checkpoint that is found there is resumed. Without a run nothing is written.
     name : of this training; a run may have several.
+    identity : what else the result depends on, such as the strong id of a configuration: a checkpoint of another one is refused.
     on_chunk : called after each chunk with the carry, the number of steps done and the means over the chunk; the training goes
         on with the carry that it returns. It may keep models in files. After an interrupt it may be called once more for a chunk,
         with the same numbers.
@@ -143,6 +145,7 @@ def train(
         "steps": int(steps),
         "chunk": int(chunk),
         "key": np.asarray(jax.random.key_data(key)).ravel().tolist(),
+        "identity": identity,
     }
     path = None if run is None else run.path / "checkpoints" / f"{name}.eqx"
     done, logged, spent = 0, 0, 0.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def strong_id(verb: str, config: Any, digests: dict[str, str]) -> str:
 
 
 def digest_files(paths: Iterable[Path]) -> dict[str, str]:
-    """SHA-256 of each file by its name.
+    """SHA-256 of each file by its name, or by its path where several have that name.
 
     Raises
     ------
@@ -35,10 +36,12 @@ def digest_files(paths: Iterable[Path]) -> dict[str, str]:
         If a file cannot be read.
     """
     digests = {}
+    paths = list(paths)
+    names = Counter(path.name for path in paths)
     for path in paths:
         try:
             with path.open("rb") as file:
-                digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+                digests[path.name if names[path.name] == 1 else str(path)] = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise DataError("an input file cannot be read", got=f"{path}: {error.strerror}", fix="check the path") from None
     return digests

@@ -50,7 +50,10 @@ class Phase(NamedTuple):
 
 
 Move = Callable[[Phase, Action], tuple[Phase, jax.Array]]
-"""A map of phase space and the logarithm [chain] of its Jacobian determinant; followed by a flip of v it is an involution."""
+"""A map of phase space and the logarithm [chain] of its Jacobian determinant.
+
+The map, or the map followed by a flip of v, must be its own inverse; or its inverse must be drawn as often as the map itself.
+"""
 
 
 class Sampler(Protocol):

@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from triptych.errors import ConfigError
 from triptych.lattice.action import lattice_sum, wrap
 from triptych.lattice.samplers import circle
 from triptych.lattice.samplers.kernel import Info, Phase, State, metropolis
@@ -146,14 +147,15 @@ class LeapfrogLayers(eqx.Module):
         """One trajectory of every chain."""
         if self.mode == "merged":
             return metropolis(keys, state, theory, self.merged)
-        forwards = jax.vmap(lambda key: jax.random.bernoulli(jax.random.fold_in(key, 1)))(keys)
+        direction_keys, move_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+        forwards = jax.vmap(jax.random.bernoulli)(direction_keys)
 
         def either(start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
             there, back = self.forward(start, theory), self.backward(start, theory)
             chosen: tuple[Phase, jax.Array] = jax.tree.map(partial(jnp.where, forwards), there, back)
             return chosen
 
-        return metropolis(keys, state, theory, either)
+        return metropolis(move_keys, state, theory, either)
 
     def move(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
         """The merged trajectory, or in mode "single" the forward one."""
@@ -188,6 +190,12 @@ class LeapfrogLayers(eqx.Module):
         self, layer: LayerMap, start: Phase, theory: Action, *, reverse: bool, watch: Watch | None = None
     ) -> tuple[tuple[Phase, jax.Array], Any]:
         """All layers, in either order; what is watched is stacked in the order of the layers."""
+        if self.layers.mask.shape[1:] != start.links.shape[:-1]:
+            raise ConfigError(
+                "the layers belong to another lattice",
+                got=f"links {start.links.shape[:-1]}",
+                expected=f"{self.layers.mask.shape[1:]}, as the masks",
+            )
         numbers, rest = eqx.partition(self, eqx.is_inexact_array)
         model = eqx.combine(jax.tree.map(lambda leaf: leaf.astype(start.links.dtype), numbers), rest)
         stacked = (model.layers, None) if self.shared else (model.layers, (model.kicks, model.drifts))
