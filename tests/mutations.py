@@ -265,7 +265,7 @@ MUTATIONS = (
     Mutation(
         "lattice: seconds of an independent charge for all chains instead of one",
         "lattice/measure.py",
-        '(int(attrs["chains"]) * int(attrs["trajectories_done"]))',
+        'int(attrs.get("chains", data.sizes["chain"])) * int(attrs["trajectories_done"])',
         'int(attrs["trajectories_done"])',
         ("tests/lattice/test_measure.py",),
     ),

@@ -175,5 +175,5 @@ def everything_accepted(*, beta, steps, step_size):
     kept = seen[SETTINGS["thermalization"] :]
     arrays = {name: (("trajectory", "chain"), np.array([record[name] for record in kept])) for name in kept[0]}
     price = {"steps": steps, "force_evaluations": 1, "seconds": 1.0}
-    attrs = {"beta": beta, "thermalization": SETTINGS["thermalization"], **price}
+    attrs = {"sampler": "hmc", "beta": beta, "thermalization": SETTINGS["thermalization"], **price}
     return xr.Dataset({**arrays, "links": (("mu", "t", "x", "chain"), np.asarray(links))}, attrs=attrs)

@@ -219,7 +219,9 @@ def _independent_charge(data: xr.Dataset, tau: Estimate | None) -> dict[str, Est
     counts = ("force_evaluations", "network_evaluations")
     prices = {name: float(attrs[f"{name}_per_trajectory"]) for name in counts if f"{name}_per_trajectory" in attrs}
     if "sampling_seconds" in attrs:
-        prices["seconds"] = float(attrs["sampling_seconds"]) / (int(attrs["chains"]) * int(attrs["trajectories_done"]))
+        prices["seconds"] = float(attrs["sampling_seconds"]) / (
+            int(attrs.get("chains", data.sizes["chain"])) * int(attrs["trajectories_done"])
+        )
     return {
         unit: Estimate.statistical(price * tau.value, price * tau.error)
         for unit, price in {"trajectories": 1.0, **prices}.items()

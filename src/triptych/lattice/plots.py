@@ -83,7 +83,7 @@ def plot_times(results: xr.Dataset, *, price: bool = False, ax: Axes | None = No
     """
     ax = new_axes() if ax is None else ax
     seen: set[str] = set()
-    dashes = cycle(("-", ":", "-."))
+    dashes = {kind: cycle(("-", ":", "-.", "--")) for kind in ("hmc", "trained otherwise")}
     for sampler in results["sampler"].values:
         line = results.sel(sampler=sampler)
         kind = str(line["kind"].item())
@@ -94,7 +94,7 @@ def plot_times(results: xr.Dataset, *, price: bool = False, ax: Axes | None = No
         look = partial(ax.errorbar, color=color, marker=marker, capsize=2)
         factor = line["steps"].values if price else 1.0
         tau, error = factor * line["tau_Q_Z"].values, factor * line["tau_Q_Z_error"].values
-        dash = next(dashes) if kind == "hmc" else "-"
+        dash = next(dashes[kind]) if kind in dashes else "-"
         look(line["beta"].values, tau, error, markersize=4, linestyle=dash, label=name)
         if not price:
             real, its_error = line["tau_Q_R"].values, line["tau_Q_R_error"].values
