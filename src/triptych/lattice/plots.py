@@ -180,28 +180,24 @@ def plot_along(data: xr.Dataset, name: str, *, ax: Axes | None = None) -> Axes:
 def plot_effective_coupling(seen: Sequence[xr.Dataset], *, difference: bool = False, ax: Axes | None = None) -> Axes:
     """Fig. 7: the mean plaquette along the trajectory for several couplings, or its difference from the exact value.
 
-    Dashed lines are exact mean plaquettes; the number in the middle is the coupling whose exact plaquette is the one there. The
-    error of the mean is below the width of the lines.
+    Dashed lines are exact mean plaquettes; the legend names the coupling whose exact plaquette is that in the middle. The error
+    of the mean is below the width of the lines.
     """
     ax = new_axes() if ax is None else ax
     for number, data in enumerate(seen):
         beta, (height, width) = float(data.attrs["beta"]), (int(n) for n in data.attrs["shape"])
         color, mean, truth = COLORS[number % len(COLORS)], data["plaquette"].mean("chain"), float(data.attrs["plaquette_exact"])
         place = data["step"] / (data.sizes["step"] - 1)
-        ax.plot(place, mean - truth if difference else mean, "o-", color=color, markersize=2.5, label=rf"$\beta = {beta:g}$")
-        if difference:
-            continue
-        ax.axhline(truth, color=color, linestyle="--", linewidth=0.8)
-        middle = float(mean[data.sizes["step"] // 2])
-        if middle >= 0:
-            like = rf"$\beta_\mathrm{{eff}} = {effective_beta(middle, (height, width)):.2f}$"
-            place_below = partial(ax.annotate, xytext=(0, -12), textcoords="offset points", ha="center", fontsize="x-small")
-            place_below(like, (0.5, middle), color=color)
+        label, middle = rf"$\beta = {beta:g}$", float(mean[data.sizes["step"] // 2])
+        if not difference:
+            ax.axhline(truth, color=color, linestyle="--", linewidth=0.8)
+            label += rf", in the middle {effective_beta(middle, (height, width)):.2f}" if middle >= 0 else ""
+        ax.plot(place, mean - truth if difference else mean, "o-", color=color, markersize=2.5, label=label)
     ax.set_title(f"{height} x {width} lattice")
     ax.margins(y=0.1)
     if difference:
         ax.axhline(0, color=COLORS[5], linestyle="--", linewidth=0.8)
-        ax.legend(loc="lower left", frameon=False)
+    ax.legend(loc="lower left", fontsize="x-small", frameon=False)
     ax.set_xlabel("part of the trajectory")
     ax.set_ylabel(r"$\langle \cos x_P \rangle$" + (" less the exact value" if difference else ""))
     return ax
