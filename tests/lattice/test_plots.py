@@ -109,7 +109,7 @@ def test_along():
 
 def test_effective_coupling():
     ax = plot_effective_coupling([seen(3.0), seen(4.0)])
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [rf"$\beta = {b}$, in the middle 2.00" for b in (3, 4)]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [rf"$\beta = {b}$ $\to 2.00$" for b in (3, 4)]
     dashed = [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"]
     assert dashed == [torus(beta, (4, 4)).plaquette for beta in (3.0, 4.0)]
     difference = plot_effective_coupling([seen(4.0)], difference=True).lines[0].get_ydata()

@@ -191,7 +191,7 @@ def plot_effective_coupling(seen: Sequence[xr.Dataset], *, difference: bool = Fa
         label, middle = rf"$\beta = {beta:g}$", float(mean[data.sizes["step"] // 2])
         if not difference:
             ax.axhline(truth, color=color, linestyle="--", linewidth=0.8)
-            label += rf", in the middle {effective_beta(middle, (height, width)):.2f}" if middle >= 0 else ""
+            label += rf" $\to {effective_beta(middle, (height, width)):.2f}$" if middle >= 0 else ""
         ax.plot(place, mean - truth if difference else mean, "o-", color=color, markersize=2.5, label=label)
     ax.set_title(f"{height} x {width} lattice")
     ax.margins(y=0.1)
