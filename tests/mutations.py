@@ -335,8 +335,8 @@ MUTATIONS = (
     Mutation(
         "lattice: the released code's inverse of a drift, which is none on the circle",
         "lattice/samplers/leapfroglayers.py",
-        "moved = wrap(circle.scale(back, log_scale))",
-        "moved = wrap(circle.scale(links, log_scale) - jnp.exp(log_scale) * shift)",
+        "moved = wrap(circle.scale(back, -log_scale))",
+        "moved = wrap(circle.scale(links, -log_scale) - jnp.exp(-log_scale) * shift)",
         ("tests/lattice/test_leapfroglayers.py",),
     ),
     Mutation(

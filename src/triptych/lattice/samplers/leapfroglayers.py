@@ -11,9 +11,8 @@ the step size and s, t, q the networks' outputs,
 
 With s = t = q = 0 a layer is a leapfrog step. A trajectory is one of two kinds:
 
-- merged: N_LF layers forwards, v -> -v, the same layers backwards. This F^-1 . flip . F is its own inverse, so that no direction
-  is drawn.
-  2 N_LF leapfrog steps.
+- merged: N_LF layers forwards, v -> -v, the same layers backwards: 2 N_LF leapfrog steps. This F^-1 . flip . F is its own
+  inverse, so that no direction is drawn.
 - single: N_LF layers in a direction drawn for each chain. Both directions are computed and one is taken, so the price is doubled.
 """
 
@@ -39,7 +38,6 @@ from triptych.lattice.theory import Action, Shape
 
 Mode = Literal["merged", "single"]
 Watch = Callable[[Phase, jax.Array], Any]
-LayerMap = Callable[["Layer", Network, Network, Phase, Action], tuple[Phase, jax.Array]]
 
 
 class Layer(eqx.Module):
@@ -169,25 +167,25 @@ class LeapfrogLayers(eqx.Module):
 
     def forward(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
         """All layers in order, and log |J| [chain]."""
-        return self._run(_layer_forward, start, theory, reverse=False)[0]
+        return self._run(start, theory, backwards=False)[0]
 
     def backward(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
         """The inverse of :meth:`forward`."""
-        return self._run(_layer_backward, start, theory, reverse=True)[0]
+        return self._run(start, theory, backwards=True)[0]
 
     def path(self, start: Phase, theory: Action, watch: Watch) -> Any:
         """What watch(phase, log |J| so far) gives at the start and behind each layer of :meth:`move`, stacked."""
         begin = jnp.zeros(start.links.shape[-1], start.links.dtype)
-        (middle, up), seen = self._run(_layer_forward, start, theory, reverse=False, watch=watch)
+        (middle, up), seen = self._run(start, theory, backwards=False, watch=watch)
         parts = [jax.tree.map(lambda first: first[None], watch(start, begin)), seen]
         if self.mode == "merged":
             flipped = middle._replace(momenta=-middle.momenta)
-            _, back = self._run(_layer_backward, flipped, theory, reverse=True, watch=lambda now, down: watch(now, up + down))
+            _, back = self._run(flipped, theory, backwards=True, watch=lambda now, down: watch(now, up + down))
             parts.append(jax.tree.map(lambda values: values[::-1], back))
         return jax.tree.map(lambda *pieces: jnp.concatenate(pieces), *parts)
 
     def _run(
-        self, layer: LayerMap, start: Phase, theory: Action, *, reverse: bool, watch: Watch | None = None
+        self, start: Phase, theory: Action, *, backwards: bool, watch: Watch | None = None
     ) -> tuple[tuple[Phase, jax.Array], Any]:
         """All layers, in either order; what is watched is stacked in the order of the layers."""
         if self.layers.mask.shape[1:] != start.links.shape[:-1]:
@@ -205,34 +203,28 @@ class LeapfrogLayers(eqx.Module):
             now, log_jacobian = carry
             settings, networks = one
             kick, drift = (model.kicks, model.drifts) if networks is None else networks
-            now, change = layer(settings, kick, drift, now, theory)
+            now, change = _layer(settings, kick, drift, now, theory, backwards=backwards)
             carry = now, log_jacobian + change
             return carry, None if watch is None else watch(*carry)
 
         begin = start, jnp.zeros(start.links.shape[-1], start.links.dtype)
-        result: tuple[tuple[Phase, jax.Array], Any] = jax.lax.scan(apply, begin, stacked, reverse=reverse)
+        result: tuple[tuple[Phase, jax.Array], Any] = jax.lax.scan(apply, begin, stacked, reverse=backwards)
         return result
 
 
-def _layer_forward(layer: Layer, kick: Network, drift: Network, now: Phase, theory: Action) -> tuple[Phase, jax.Array]:
+def _layer(
+    layer: Layer, kick: Network, drift: Network, now: Phase, theory: Action, *, backwards: bool
+) -> tuple[Phase, jax.Array]:
+    """One layer, or its inverse, and log |J| [chain]."""
     step_v, step_x = jnp.exp(layer.log_kick), jnp.exp(layer.log_drift)
     mask = layer.mask[..., None]
-    momenta, first = _kick(kick, now.links, now.force, now.momenta, step_v)
-    links, second = _drift(drift, now.links, momenta, mask, step_x)
-    links, third = _drift(drift, links, momenta, ~mask, step_x)
+    kicked, drifted = (_kick_back, _drift_back) if backwards else (_kick, _drift)
+    seen_first, seen_second = (~mask, mask) if backwards else (mask, ~mask)
+    momenta, first = kicked(kick, now.links, now.force, now.momenta, step_v)
+    links, second = drifted(drift, now.links, momenta, seen_first, step_x)
+    links, third = drifted(drift, links, momenta, seen_second, step_x)
     force = theory.force(links)
-    momenta, fourth = _kick(kick, links, force, momenta, step_v)
-    return Phase(links, momenta, force), first + second + third + fourth
-
-
-def _layer_backward(layer: Layer, kick: Network, drift: Network, now: Phase, theory: Action) -> tuple[Phase, jax.Array]:
-    step_v, step_x = jnp.exp(layer.log_kick), jnp.exp(layer.log_drift)
-    mask = layer.mask[..., None]
-    momenta, first = _kick_back(kick, now.links, now.force, now.momenta, step_v)
-    links, second = _drift_back(drift, now.links, momenta, ~mask, step_x)
-    links, third = _drift_back(drift, links, momenta, mask, step_x)
-    force = theory.force(links)
-    momenta, fourth = _kick_back(kick, links, force, momenta, step_v)
+    momenta, fourth = kicked(kick, links, force, momenta, step_v)
     return Phase(links, momenta, force), first + second + third + fourth
 
 
@@ -240,31 +232,32 @@ def _kick(
     network: Network, links: jax.Array, force: jax.Array, momenta: jax.Array, step: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The v-update, and log |J| [chain]."""
-    s, t, q = network(links, jnp.ones((), bool), force)
-    assert s is not None
-    log_scale = jnp.broadcast_to(step * s / 2, momenta.shape)
-    return momenta * jnp.exp(log_scale) - step / 2 * (force * jnp.exp(step * q) + t), _total(log_scale)
+    log_scale, impulse = _impulse(network, links, force, step)
+    return momenta * jnp.exp(log_scale) - impulse, _total(log_scale)
 
 
 def _kick_back(
     network: Network, links: jax.Array, force: jax.Array, momenta: jax.Array, step: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The inverse of the v-update at the same links."""
+    log_scale, impulse = _impulse(network, links, force, step)
+    return (momenta + impulse) * jnp.exp(-log_scale), -_total(log_scale)
+
+
+def _impulse(network: Network, links: jax.Array, force: jax.Array, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """What a v-update scales the momenta by, and then takes off them; both are functions of the links alone."""
     s, t, q = network(links, jnp.ones((), bool), force)
     assert s is not None
-    log_scale = jnp.broadcast_to(step * s / 2, momenta.shape)
-    return (momenta + step / 2 * (force * jnp.exp(step * q) + t)) * jnp.exp(-log_scale), -_total(log_scale)
+    return jnp.broadcast_to(step * s / 2, links.shape), step / 2 * (force * jnp.exp(step * q) + t)
 
 
 def _drift(
     network: Network, links: jax.Array, momenta: jax.Array, seen: jax.Array, step: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The x-update of the links where `seen` [mu, t, x, 1] is False, and log |J| [chain]."""
-    s, t, q = network(links, seen, momenta)
-    shift = step * (momenta * jnp.exp(step * q) + t)
-    if s is None:
+    log_scale, shift = _shift(network, links, momenta, seen, step)
+    if log_scale is None:
         return jnp.where(seen, links, wrap(links + shift)), jnp.zeros(links.shape[-1], links.dtype)
-    log_scale = step * s
     moved = wrap(circle.scale(links, log_scale) + shift)
     return jnp.where(seen, links, moved), _total(jnp.where(seen, 0, circle.log_slope(links, log_scale)))
 
@@ -273,14 +266,20 @@ def _drift_back(
     network: Network, links: jax.Array, momenta: jax.Array, seen: jax.Array, step: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The inverse of the x-update at the same momenta and seen links."""
-    s, t, q = network(links, seen, momenta)
-    shift = step * (momenta * jnp.exp(step * q) + t)
+    log_scale, shift = _shift(network, links, momenta, seen, step)
     back = wrap(links - shift)
-    if s is None:
+    if log_scale is None:
         return jnp.where(seen, links, back), jnp.zeros(links.shape[-1], links.dtype)
-    log_scale = -step * s
-    moved = wrap(circle.scale(back, log_scale))
-    return jnp.where(seen, links, moved), _total(jnp.where(seen, 0, circle.log_slope(back, log_scale)))
+    moved = wrap(circle.scale(back, -log_scale))
+    return jnp.where(seen, links, moved), _total(jnp.where(seen, 0, circle.log_slope(back, -log_scale)))
+
+
+def _shift(
+    network: Network, links: jax.Array, momenta: jax.Array, seen: jax.Array, step: jax.Array
+) -> tuple[jax.Array | None, jax.Array]:
+    """What an x-update stretches the circle by, and then adds; both are functions of the momenta and the seen links alone."""
+    s, t, q = network(links, seen, momenta)
+    return None if s is None else step * s, step * (momenta * jnp.exp(step * q) + t)
 
 
 def _half(key: jax.Array, *, shape: Shape) -> jax.Array:
