@@ -26,7 +26,7 @@ from triptych.lattice.action import Wilson
 from triptych.lattice.exact import torus
 from triptych.lattice.measure import Measurement, measure
 from triptych.lattice.model import load, training_price
-from triptych.lattice.rewards import proposals
+from triptych.lattice.rewards import Mover, proposals
 from triptych.lattice.sample import CHUNK, sample
 from triptych.lattice.samplers import HMC, Sampler, State
 from triptych.lattice.samplers.independent import Independent
@@ -218,7 +218,7 @@ def tune_tempered(steps: int, *, beta: float, shape: Shape, key: jax.Array) -> T
     return max(trials, key=lambda one: reward(one, beta=beta, shape=shape, key=key).value)
 
 
-def reward(sampler: Any, *, beta: float, shape: Shape, key: jax.Array) -> Estimate:
+def reward(sampler: Mover, *, beta: float, shape: Shape, key: jax.Array) -> Estimate:
     """E[A dQ_Z^2] of a sampler with a `move`, from exact draws: with independent changes tau(Q_Z) is 4 <Q_Z^2> over this."""
     keys, state = equilibrium(key, beta, shape=shape, draws=DRAWS)
     each = np.asarray(_rewards(sampler, keys, state, Wilson(beta)))
@@ -226,7 +226,7 @@ def reward(sampler: Any, *, beta: float, shape: Shape, key: jax.Array) -> Estima
 
 
 @jax.jit
-def _rewards(sampler: Any, keys: jax.Array, state: State, theory: Wilson) -> jax.Array:
+def _rewards(sampler: Mover, keys: jax.Array, state: State, theory: Wilson) -> jax.Array:
     """A dQ_Z^2 of one trajectory from each configuration."""
     momenta, _ = draw(keys, state.links)
     seen = proposals(sampler, state, momenta, theory)

@@ -18,20 +18,27 @@ Q_Z)^2 as a fixed weight.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from triptych.lattice.action import Scalar, charge, real_charge
-from triptych.lattice.samplers.kernel import State, acceptance, propose
+from triptych.lattice.samplers.kernel import Phase, State, acceptance, propose
 from triptych.lattice.samplers.leapfroglayers import LeapfrogLayers
 from triptych.lattice.theory import Action
 
 Loss = Literal["tunnelling", "charge", "mixed"]
 MIXED_WEIGHT, MIXED_FLOOR = 0.01, 1e-4  # of the authors' mixed loss
 RAREST = 1e-3  # reward below which gradients of the tunnelling loss are no longer scaled up
+
+
+class Mover(Protocol):
+    """A sampler with a trajectory that can be looked at before it is tested."""
+
+    def move(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
+        """The trajectory, and log |J| [chain]."""
 
 
 class Proposals(NamedTuple):
@@ -42,7 +49,7 @@ class Proposals(NamedTuple):
     real_charge_change: jax.Array  # Q_R* - Q_R
 
 
-def proposals(model: LeapfrogLayers, state: State, momenta: jax.Array, theory: Action) -> Proposals:
+def proposals(model: Mover, state: State, momenta: jax.Array, theory: Action) -> Proposals:
     """One trajectory of every chain, forwards where directions are drawn: by symmetry the backward ones are worth as much."""
     proposed, delta_h = propose(state, momenta, theory, model.move)
     return Proposals(

@@ -25,7 +25,7 @@ from triptych.lattice.samplers.hmc import leapfrog
 from triptych.lattice.samplers.kernel import Phase, draw
 from triptych.lattice.samplers.leapfroglayers import LeapfrogLayers, Mode
 from triptych.lattice.samplers.networks import Network
-from triptych.lattice.verdicts import AGREES, EVEN_CHANCE, KNOWN, MANY, PRECISE, is_thermal, verdict
+from triptych.lattice.verdicts import AGREES, EVEN_CHANCE, KNOWN, MANY, PRECISE, error_of, is_thermal, verdict
 from triptych.runs import Verdict
 from triptych.statistics import Estimate, mean_over_chains
 
@@ -63,7 +63,7 @@ def race_verdicts(finishes: Sequence[Finish], *, same: int) -> list[Verdict]:
     )
     note = f"Holds if the worst model's is {MUCH:g} times shorter at every coupling."
     verdicts += _against("fig4-tau-against-beta", worst, MUCH, ours, note)
-    longer = worst.value + AGREES * _error(worst) < 1
+    longer = worst.value + AGREES * error_of(worst) < 1
     note = f"Holds if {MUCH:g} times shorter at beta {betas[-1]:g}, and longer nowhere. {_price(finishes, betas[-1], same)}"
     return verdicts + _against("abstract-shorter-autocorrelation", scaled(last, 0.0 if longer else 1.0), MUCH, ours, note)
 
@@ -89,12 +89,12 @@ def annealing_verdict(finishes: Sequence[Finish], *, same: int) -> list[Verdict]
     """Sec. 3.3: with the action scaled down from the highest coupling to the lowest, HMC tunnels a hundred times more often."""
     betas = sorted({one.beta for one in finishes})
     low, high = (_one(finishes, beta, f"HMC, N = {same}").found.tunnelling_rate for beta in (betas[0], betas[-1]))
-    if betas[0] > RANGE[0] or betas[-1] < RANGE[1] or _error(low) > KNOWN * low.value:
+    if betas[0] > RANGE[0] or betas[-1] < RANGE[1] or error_of(low) > KNOWN * low.value:
         return []
     margin = low.value - LOWERS * high.value
     hmc = _one(finishes, betas[-1], f"HMC, N = {same}")
     one_hop = 1 / (hmc.chains * (hmc.trajectories - 1))  # where no chain hopped, the rate is not known to be 0
-    sigma = math.hypot(_error(low), LOWERS * max(_error(high), one_hop))
+    sigma = math.hypot(error_of(low), LOWERS * max(error_of(high), one_hop))
     if abs(margin) < AGREES * sigma:
         return []
     return [
@@ -164,7 +164,7 @@ def _random_walk(finishes: Sequence[Finish]) -> list[Verdict]:
         if one.kind == "hmc"
         and (charge := one.found.tau["Q_Z"]) is not None
         and (energy := one.found.tau["plaquette"]) is not None
-        and charge.value - AGREES * _error(charge) > LONG
+        and charge.value - AGREES * error_of(charge) > LONG
     ]
     if not slow:
         return []
@@ -181,7 +181,7 @@ def along_verdicts(seen: Sequence[xr.Dataset]) -> list[Verdict]:
     verdicts = [*_energy(seen[-1]), *_mixing(seen[-1])] if float(seen[-1].attrs["beta"]) == RANGE[1] else []
     dips = [_change(data["plaquette"], 0) for data in seen]
     shown = ", ".join(f"{dip} ({data.attrs['beta']:g})" for dip, data in zip(dips, seen, strict=True))
-    highest = max(dips, key=lambda dip: dip.value + AGREES * _error(dip))
+    highest = max(dips, key=lambda dip: dip.value + AGREES * error_of(dip))
     ours = f"plaquette in the middle less that at the start: {shown}"
     if {3.0, 4.0, 5.0, 6.0, 7.0} <= {float(data.attrs["beta"]) for data in seen}:
         verdicts += _against("fig7-plaquette-along-trajectory", scaled(highest, -1.0), 0.0, ours, "")
@@ -192,9 +192,9 @@ def _energy(data: xr.Dataset) -> list[Verdict]:
     """Fig. 6c: the energy is 4 sigma higher in the middle, and at most a quarter of that is left at the end."""
     up, left = _change(data["energy"], 0), mean_over_chains(data["energy"].isel(step=[-1]).to_numpy())
     margin = left.value - RETURNS * up.value
-    if _error(up) > SMALL or abs(margin) < AGREES * math.hypot(_error(left), RETURNS * _error(up)):
+    if error_of(up) > SMALL or abs(margin) < AGREES * math.hypot(error_of(left), RETURNS * error_of(up)):
         return []
-    rises, returns = up.value > AGREES * _error(up), margin < 0
+    rises, returns = up.value > AGREES * error_of(up), margin < 0
     ours = f"H - sum log |J| rises by {up} to the middle, {left} are left at the end (beta {data.attrs['beta']:g})"
     return [verdict("fig6-energy-rises-mid-trajectory", rises and returns, ours)]
 
@@ -206,7 +206,7 @@ def _mixing(data: xr.Dataset) -> list[Verdict]:
     inner = np.zeros(count, bool)
     inner[count // 4 : count - count // 4] = True
     excess = mean_over_chains((hops[:, inner].mean(axis=1) - hops[:, ~inner].mean(axis=1))[:, None])
-    if hops.mean() == 0 or abs(excess.value) < AGREES * _error(excess):
+    if hops.mean() == 0 or abs(excess.value) < AGREES * error_of(excess):
         return []
     shares = hops[:, inner].mean(), hops[:, ~inner].mean()
     ours = f"hops a step: {shares[0]:.2g} in the middle half, {shares[1]:.2g} outside (beta {data.attrs['beta']:g})"
@@ -222,7 +222,7 @@ def _reduced(data: xr.Dataset) -> list[Verdict]:
     height, width = (int(n) for n in data.attrs["shape"])
     middle = mean_over_chains(data["plaquette"].isel(step=[data.sizes["step"] // 2]).transpose("chain", "step").to_numpy())
     low, high = (torus(3 + off, (height, width)).plaquette for off in (-NEAR, NEAR))
-    if min(abs(middle.value - edge) for edge in (low, high)) < AGREES * _error(middle) or middle.value < 0:
+    if min(abs(middle.value - edge) for edge in (low, high)) < AGREES * error_of(middle) or middle.value < 0:
         return []
     coupling = effective_beta(middle.value, (height, width))
     ours = f"plaquette {middle} in the middle, that of beta = {coupling:.2f}"
@@ -366,8 +366,8 @@ def _jacobian(data: xr.Dataset, *, keeps_volume: bool) -> list[Verdict]:
     if balanced:
         pulls["<exp(-dH + log J)>"] = found.exp_minus_dh.pull(1.0) or 0.0
     agrees = all(abs(pull) < AGREES for pull in pulls.values())
-    errors = _error(found.plaquette) / truth.plaquette, _error(found.charge_squared) / truth.charge_squared
-    if agrees and (errors[0] > PRECISE or errors[1] > KNOWN or (balanced and _error(found.exp_minus_dh) > PRECISE)):
+    errors = error_of(found.plaquette) / truth.plaquette, error_of(found.charge_squared) / truth.charge_squared
+    if agrees and (errors[0] > PRECISE or errors[1] > KNOWN or (balanced and error_of(found.exp_minus_dh) > PRECISE)):
         return []
     ours = "off by " + ", ".join(f"{pull:+.1f} sigma ({name})" for name, pull in pulls.items()) + f", beta {beta:g}"
     note = "" if balanced else "At this acceptance <exp(-dH + log J)> lives on rare trajectories and is left out."
@@ -416,11 +416,6 @@ def _price(finishes: Sequence[Finish], beta: float, same: int) -> str:
 
 def _against(claim: str, found: Estimate, limit: float, ours: str, note: str) -> list[Verdict]:
     """Holds above the limit, does not hold below it, and no verdict within 4 sigma of it."""
-    if abs(found.value - limit) < AGREES * _error(found):
+    if abs(found.value - limit) < AGREES * error_of(found):
         return []
     return [verdict(claim, found.value > limit, ours, note)]
-
-
-def _error(estimate: Estimate) -> float:
-    assert estimate.error is not None
-    return estimate.error

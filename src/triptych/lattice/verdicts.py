@@ -77,12 +77,12 @@ def variance_verdict(data: xr.Dataset) -> list[Verdict]:
     """
     series = data["plaquette"].transpose("chain", "trajectory").to_numpy()
     chains, length = series.shape
-    by_chains = _error(mean_over_chains(series))
+    by_chains = error_of(mean_over_chains(series))
     if length < SHORTEST_FOR_TAU or by_chains == 0:
         return []
     tau = autocorrelation(series).tau
     ratio = math.sqrt(tau.value * float(series.var()) / series.size) / by_chains
-    relative = math.hypot(1 / math.sqrt(2 * (chains - 1)), _error(tau) / (2 * tau.value))
+    relative = math.hypot(1 / math.sqrt(2 * (chains - 1)), error_of(tau) / (2 * tau.value))
     if not is_thermal(data, tau) or length < LONG * tau.value or 2 * AGREES * relative > math.log(math.sqrt(2)):
         return []
     ratio_found = Estimate.statistical(ratio, ratio * relative)
@@ -119,7 +119,7 @@ def real_charge_verdict(data: xr.Dataset) -> list[Verdict]:
         return []
     real, integer = (data[name].transpose("chain", "trajectory").to_numpy() for name in ("real_charge", "charge"))
     right = mean_over_chains(np.rint(real) == integer)
-    if abs(right.value - ROUNDS_RIGHT) < AGREES * _error(right):
+    if abs(right.value - ROUNDS_RIGHT) < AGREES * error_of(right):
         return []
     ratio = float((real**2).mean() / (integer.astype(float) ** 2).mean()) if integer.any() else math.nan
     return [
@@ -202,7 +202,7 @@ def _leapfrog(data: xr.Dataset, links: NDArray[np.float64]) -> Verdict:
 def _rate(data: xr.Dataset, found: Measurement, truth: Torus) -> list[Verdict]:
     """Eq. 6: the changes are integers, and their mean tells tau(Q_Z) within a factor of 2 by tau = 4 <Q^2> / rate."""
     rate, tau = found.tunnelling_rate, found.tau["Q_Z"]
-    if tau is None or tau.value < LONG or _error(rate) > KNOWN * rate.value or _error(tau) > KNOWN * tau.value:
+    if tau is None or tau.value < LONG or error_of(rate) > KNOWN * rate.value or error_of(tau) > KNOWN * tau.value:
         return []
     whole = bool(np.issubdtype(data["charge"].dtype, np.integer) or (data["charge"] == data["charge"].round()).all())
     told = 4 * truth.charge_squared / rate.value
@@ -220,9 +220,9 @@ def _joint_density(data: xr.Dataset, found: Measurement, truth: Torus) -> list[V
     balance, acceptance = _known(found.exp_minus_dh), _known(found.acceptance)
     plaquette, charge_squared = found.plaquette, found.charge_squared
     pulls = _pull(balance, 1.0), _pull(plaquette, truth.plaquette), _pull(charge_squared, truth.charge_squared)
-    precise = max(_error(balance), _error(plaquette) / truth.plaquette) < PRECISE
+    precise = max(error_of(balance), error_of(plaquette) / truth.plaquette) < PRECISE
     agrees = max(pulls) < AGREES
-    if acceptance.value < EVEN_CHANCE or (agrees and not (precise and _error(charge_squared) < KNOWN * truth.charge_squared)):
+    if acceptance.value < EVEN_CHANCE or (agrees and not (precise and error_of(charge_squared) < KNOWN * truth.charge_squared)):
         return []
     ours = "<exp(-dH)> off 1 by {:.1f} sigma, plaquette and <Q^2> off the exact values by {:.1f} and {:.1f}".format(*pulls)
     return [verdict("eq7-joint-density", agrees, f"{ours}, beta {data.attrs['beta']:g}")]
@@ -246,7 +246,7 @@ def _metropolis(beta: float, found: list[Measurement], exact: Torus) -> list[Ver
     balanced = max(_pull(one, 1.0) for one in balances)
     averages = _pull(plaquette, exact.plaquette), _pull(charge_squared, exact.charge_squared)
     corrects = max(balanced, *averages) < AGREES
-    precise = max(*(_error(one) for one in balances), _error(plaquette) / exact.plaquette) < PRECISE
+    precise = max(*(error_of(one) for one in balances), error_of(plaquette) / exact.plaquette) < PRECISE
     if min(_known(one.acceptance).value for one in found) < EVEN_CHANCE or (corrects and not precise):
         return []
     return [
@@ -265,7 +265,7 @@ def _freezing(betas: list[float], shape: tuple[int, int], rates: list[Estimate],
     Where no chain hopped the error is taken as one hop among the `hops` that could have been.
     """
     first, last = rates[0].value, rates[-1].value
-    errors = [max(_error(rate), 1 / hops) for rate in rates]
+    errors = [max(error_of(rate), 1 / hops) for rate in rates]
     if errors[0] > KNOWN * first:
         return []
     steps = pairwise(zip(rates, errors, strict=True))
@@ -286,8 +286,8 @@ def _isolation(betas: list[float], found: list[Measurement], exact: list[Torus],
     """Sec. 2.2: <Q^2> is right at the lowest coupling and wrong at the highest, where so many draws would not all have Q = 0."""
     near, far = found[0].charge_squared, found[-1].charge_squared
     right, wrong = _pull(near, exact[0].charge_squared), _pull(far, exact[-1].charge_squared)
-    seen = wrong > AGREES or AGREES * _error(far) < exact[-1].charge_squared
-    if _error(near) > KNOWN * exact[0].charge_squared or exact[-1].sectors[0] ** last.sizes["chain"] > BY_CHANCE or not seen:
+    seen = wrong > AGREES or AGREES * error_of(far) < exact[-1].charge_squared
+    if error_of(near) > KNOWN * exact[0].charge_squared or exact[-1].sectors[0] ** last.sizes["chain"] > BY_CHANCE or not seen:
         return []
     off = f"<Q^2> off by {right:.1f} sigma at beta {betas[0]:g}, by {wrong:.0f} at {betas[-1]:g} ({last.start} starts)"
     return [verdict("sec2-hmc-isolated-modes", right < AGREES < wrong, off)]
@@ -314,7 +314,8 @@ def _pull(ours: Estimate, truth: float) -> float:
     return abs(pull)
 
 
-def _error(estimate: Estimate) -> float:
+def error_of(estimate: Estimate) -> float:
+    """The standard deviation of a statistical estimate."""
     assert estimate.error is not None
     return estimate.error
 

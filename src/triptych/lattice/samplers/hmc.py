@@ -5,6 +5,7 @@ In: link angles of all chains, momenta, a step size. Out: the end of the traject
 
 from __future__ import annotations
 
+import abc
 import math
 from numbers import Real
 
@@ -20,7 +21,28 @@ from triptych.lattice.theory import Action
 MINIMUM_NORM = 0.1931833275037836  # lambda of Omelyan, Mryglod and Folk, Comput. Phys. Commun. 151 (2003) 272
 
 
-class HMC(eqx.Module):
+class Trajectories(eqx.Module):
+    """Fresh momenta, a trajectory that keeps phase-space volume, Metropolis (sec. 2.1): abstract, all but the trajectory."""
+
+    @abc.abstractmethod
+    def end(self, start: Phase, theory: Action) -> Phase:
+        """Where the trajectory leads."""
+
+    @property
+    def network_evaluations(self) -> int:
+        """None."""
+        return 0
+
+    def move(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
+        """The trajectory, whose Jacobian determinant is 1."""
+        return self.end(start, theory), jnp.zeros(start.links.shape[-1])
+
+    def step(self, keys: jax.Array, state: State, theory: Action) -> tuple[State, Info]:
+        """One trajectory of every chain."""
+        return metropolis(keys, state, theory, self.move)
+
+
+class HMC(Trajectories):
     """Fresh momenta, leapfrog, Metropolis (sec. 2.1). Costs one force evaluation a step.
 
     Attributes
@@ -54,26 +76,16 @@ class HMC(eqx.Module):
         """One a step."""
         return self.steps
 
-    @property
-    def network_evaluations(self) -> int:
-        """None."""
-        return 0
-
     def settings(self) -> dict[str, str | int | float]:
         """What an ensemble's attributes hold."""
         return {"sampler": "hmc", "steps": int(self.steps), "step_size": float(self.step_size)}
 
-    def move(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
-        """The trajectory, whose Jacobian determinant is 1."""
-        end = leapfrog(start, theory, step_size=self.step_size, steps=self.steps)
-        return end, jnp.zeros(start.links.shape[-1])
-
-    def step(self, keys: jax.Array, state: State, theory: Action) -> tuple[State, Info]:
-        """One trajectory of every chain."""
-        return metropolis(keys, state, theory, self.move)
+    def end(self, start: Phase, theory: Action) -> Phase:
+        """Where the trajectory leads."""
+        return leapfrog(start, theory, step_size=self.step_size, steps=self.steps)
 
 
-class Omelyan(eqx.Module):
+class Omelyan(Trajectories):
     """HMC with the minimum-norm integrator of second order. Costs two force evaluations a step.
 
     A step of the same length errs so much less in energy than a leapfrog step that fewer force evaluations do: for an acceptance
@@ -111,23 +123,13 @@ class Omelyan(eqx.Module):
         """Two a step."""
         return 2 * self.steps
 
-    @property
-    def network_evaluations(self) -> int:
-        """None."""
-        return 0
-
     def settings(self) -> dict[str, str | int | float]:
         """What an ensemble's attributes hold."""
         return {"sampler": "omelyan", "steps": int(self.steps), "step_size": float(self.step_size)}
 
-    def move(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
-        """The trajectory, whose Jacobian determinant is 1."""
-        end = minimum_norm(start, theory, step_size=self.step_size, steps=self.steps)
-        return end, jnp.zeros(start.links.shape[-1])
-
-    def step(self, keys: jax.Array, state: State, theory: Action) -> tuple[State, Info]:
-        """One trajectory of every chain."""
-        return metropolis(keys, state, theory, self.move)
+    def end(self, start: Phase, theory: Action) -> Phase:
+        """Where the trajectory leads."""
+        return minimum_norm(start, theory, step_size=self.step_size, steps=self.steps)
 
 
 def leapfrog(start: Phase, theory: Action, *, step_size: Scalar, steps: int) -> Phase:

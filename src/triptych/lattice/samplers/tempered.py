@@ -20,12 +20,12 @@ import jax.numpy as jnp
 
 from triptych.errors import ConfigError
 from triptych.lattice.action import Scalar
-from triptych.lattice.samplers.hmc import drift, kick, refuse_no_trajectory
-from triptych.lattice.samplers.kernel import Info, Phase, State, metropolis
+from triptych.lattice.samplers.hmc import Trajectories, drift, kick, refuse_no_trajectory
+from triptych.lattice.samplers.kernel import Phase
 from triptych.lattice.theory import Action
 
 
-class Tempered(eqx.Module):
+class Tempered(Trajectories):
     """Fresh momenta, a tempered trajectory, Metropolis. Costs one force evaluation a step.
 
     Long trajectories that heat slowly pay from beta = 5 on, although only one in five is accepted. On 8 x 8, 32 steps of 0.1 have
@@ -70,11 +70,6 @@ class Tempered(eqx.Module):
         """One a step."""
         return self.steps
 
-    @property
-    def network_evaluations(self) -> int:
-        """None."""
-        return 0
-
     def settings(self) -> dict[str, str | int | float]:
         """What an ensemble's attributes hold."""
         return {
@@ -84,14 +79,9 @@ class Tempered(eqx.Module):
             "heat": float(self.heat),
         }
 
-    def move(self, start: Phase, theory: Action) -> tuple[Phase, jax.Array]:
-        """The trajectory, whose Jacobian determinant is 1."""
-        end = tempered(start, theory, step_size=self.step_size, heat=self.heat, steps=self.steps)
-        return end, jnp.zeros(start.links.shape[-1])
-
-    def step(self, keys: jax.Array, state: State, theory: Action) -> tuple[State, Info]:
-        """One trajectory of every chain."""
-        return metropolis(keys, state, theory, self.move)
+    def end(self, start: Phase, theory: Action) -> Phase:
+        """Where the trajectory leads."""
+        return tempered(start, theory, step_size=self.step_size, heat=self.heat, steps=self.steps)
 
 
 def tempered(start: Phase, theory: Action, *, step_size: Scalar, heat: Scalar, steps: int) -> Phase:
