@@ -13,7 +13,7 @@ import numpy as np
 from numba import uint64
 from numpy.typing import NDArray
 
-from triptych.qec.kernels import compiled
+from triptych.kernels import compiled
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from numpy.typing import NDArray
 
-from triptych.qec.kernels import compiled
+from triptych.kernels import compiled
 from triptych.qec.tree.kernels import Floats, Rows
 
 

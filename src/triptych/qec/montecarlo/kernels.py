@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.qec.kernels import compiled
+from triptych.kernels import compiled
 from triptych.qec.montecarlo.flat import (
     ATTEMPT,
     CHECK,

@@ -16,7 +16,7 @@ import numpy as np
 from numba import uint64
 from numpy.typing import NDArray
 
-from triptych.qec.kernels import compiled
+from triptych.kernels import compiled
 
 COUNT = 4
 COUNTER = np.uint64(2**COUNT - 1)
