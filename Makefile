@@ -16,7 +16,7 @@ test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow
 
 bench: $(VENV)/installed
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/*.py; do PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -10,9 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from triptych import PANELS
+from triptych import PANELS, STANDALONE
 from triptych.cli import app, main
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,7 @@ def test_help_imports_neither_jax_nor_numba_nor_a_panel(tmp_path):
         "from triptych.cli import main\n"
         "try:\n    main(['--help'])\n"
         "except SystemExit as leave:\n    assert leave.code == 0, leave.code\n"
-        "panels = {'triptych.qec', 'triptych.lattice', 'triptych.halos'}\n"
+        "panels = {'triptych.qec', 'triptych.lattice', 'triptych.halos', 'triptych.information'}\n"
         "heavy = ({'jax', 'numba', 'matplotlib', 'xarray'} | panels) & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -56,6 +57,7 @@ def test_help_imports_neither_jax_nor_numba_nor_a_panel(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "qec" in done.stdout
     assert "lattice" in done.stdout
+    assert "information" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -68,6 +70,7 @@ def test_help_imports_neither_jax_nor_numba_nor_a_panel(tmp_path):
         ("lattice", "exact"),
         ("lattice", "reproduce", "fig1"),
         ("halos", "measure"),
+        ("information", "estimate"),
     ],
 )
 def test_every_verb_has_help_with_an_example(here, words):
@@ -97,7 +100,7 @@ def test_the_examples_of_all_panel_verbs_are_accepted(here, monkeypatch):
     monkeypatch.setattr("triptych.cli.verbs.execute", execute)
     (here.tmp_path / "papers").symlink_to(ROOT / "papers")
     (here.tmp_path / "surface_code.stim").touch()
-    shown = [example for panel in PANELS for example in examples(app[panel])]
+    shown = [example for room in PANELS + STANDALONE for example in examples(app[room])]
     assert len(shown) >= 8
     for example in shown:
         assert here(*example.split())[0] == 130, example
@@ -130,6 +133,8 @@ def test_the_examples_of_all_panel_verbs_are_accepted(here, monkeypatch):
             ["reference has no bounded merges", "preservation or lossy"],
         ),
         (["qec", "describe", "--program.kind", "ring", "--program.logical-qubits", "1"], ["two blocks"]),
+        (["information", "estimate", "table.csv", "--x", "a"], ["y is not given", "--y c"]),
+        (["information", "estimate", "table.csv", "--x", "a", "--y", "b", "--settings.folds", "1"], ["folds", "1", ">= 2"]),
     ],
 )
 def test_usage_errors_end_with_code_2_and_one_clear_message(here, tmp_path, arguments, words):
@@ -254,6 +259,7 @@ def test_doctor_knows_this_machine_and_tests_each_panel(tmp_path):
     answer = json.loads(triptych("doctor", "--json", cwd=tmp_path).stdout)
     assert answer["ok"] is True
     assert {panel: check["ok"] for panel, check in answer["panels"].items()} == {"qec": True, "lattice": True, "halos": True}
+    assert {room: check["ok"] for room, check in answer["standalone"].items()} == {"information": True}
     assert answer["extras"]["lattice"] == "present"
     accelerated = importlib.util.find_spec("jax_plugins") is not None
     assert (answer["extras"]["cuda"] == "present") == accelerated
@@ -262,14 +268,16 @@ def test_doctor_knows_this_machine_and_tests_each_panel(tmp_path):
     assert answer["memory_gb"] > 0
 
 
-def test_a_missing_extra_is_named_with_its_cure(tmp_path):
-    (tmp_path / "jax.py").write_text("raise ModuleNotFoundError(\"No module named 'jax'\", name='jax')\n")
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [("jax", ("lattice", "exact")), ("numba", ("information", "estimate")), ("numba", ("information", "--help"))],
+)
+def test_a_missing_extra_is_named_with_its_cure(tmp_path, module, words):
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(
-        [*TRIPTYCH, "lattice", "exact"], cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=60
-    )
+    done = subprocess.run([*TRIPTYCH, *words], cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == 2, done.stderr
-    assert "pip install 'triptych[lattice]'" in done.stderr
+    assert f"pip install 'triptych[{words[0]}]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -278,3 +286,22 @@ def test_unreadable_places_are_refused(tmp_path):
     done = triptych("lattice", "exact", cwd=tmp_path, code=3)
     assert "run directory cannot be made" in done.stderr
     assert Path(tmp_path / "runs").read_text().startswith("a file")
+
+
+def test_information_in_a_table_of_anybody(tmp_path):
+    """From a file with a header to the answer of the contract; a function of a column has no number in JSON."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=200)
+    table = np.stack([a, 0.6 * a + 0.8 * rng.normal(size=200), np.exp(a)], axis=1)
+    np.savetxt(tmp_path / "t.csv", table, delimiter=",", header="mass,spin,size", comments="")
+    words = ["information", "estimate", "t.csv", "--x", "mass", "--y", "spin,size", "--settings.bootstraps", "20", "--json"]
+    done = triptych(*words, cwd=tmp_path)
+    spin, size = json.loads(done.stdout)["pairs"]
+    contract = {"x", "y", "value", "error", "lower", "upper", "p_value", "components", "samples", "reliable"}
+    assert contract <= set(spin) and (spin["x"], spin["y"], spin["samples"]) == ("mass", "spin", 200)
+    assert abs(spin["value"] - 0.2231) < 4 * spin["error"] and spin["reliable"] and spin["p_value"] < 0.01
+    assert (size["value"], size["reliable"]) == (None, False) and "function" in size["problems"]
+    (run,) = (tmp_path / "runs" / "information-estimate").iterdir()
+    assert {path.name for path in (run / "figures").iterdir()} == {"table.png", "fits.png"}
+    refused = triptych("information", "estimate", "t.csv", "--x", "mas", "--y", "spin", cwd=tmp_path, code=3)
+    assert "did you mean 'mass'" in refused.stderr

@@ -1,7 +1,8 @@
 """The command line: ``triptych PANEL VERB``.
 
 In: arguments. Out: results on stdout, progress and errors on stderr, and an exit code: 0 ok, 2 usage, 3 invalid data, 4 not
-converged, 130 interrupted (the same command resumes). The panels are imported only when one of their verbs is asked for.
+converged, 130 interrupted (the same command resumes). Panels and `information` are imported only when one of their verbs is asked
+for.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import NoReturn
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError, UnknownCommandError
 
-from triptych import PANELS, __version__, interrupts
+from triptych import PANELS, STANDALONE, __version__, interrupts
 from triptych.errors import TriptychError, did_you_mean
 
 ABOUT = {
     "qec": "How often does a fault-tolerant protocol fail? Probability trees with a certificate.",
     "lattice": "How to get independent gauge configurations when topology freezes? Trained and classical samplers.",
     "halos": "Which physical histories shape a halo's density profile? Simulations to profiles.",
+    "information": "How much does one variable tell about another? Mutual information with honest errors.",
 }
 
 app = App(
@@ -28,8 +30,8 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
-for _panel in PANELS:
-    app.command(f"triptych.cli.{_panel}:app", name=_panel, help=ABOUT[_panel])
+for _room in PANELS + STANDALONE:
+    app.command(f"triptych.cli.{_room}:app", name=_room, help=ABOUT[_room])
 app.command("triptych.cli.tour:tour", name="tour", help="Run all panels at small scale and write an HTML report.")
 app.command("triptych.cli.claims:claims", name="claims", help="What the papers claim, and what our runs say of it.")
 app.command("triptych.cli.doctor:doctor", name="doctor", help="Versions, devices, extras, and a self-test of each panel.")

@@ -1,7 +1,7 @@
 """``triptych doctor``: is this machine ready?
 
 In: nothing. Out: versions, devices, cores, memory, the extras that are present or missing, and a self-test of each installed
-panel. Exit code 0 where all self-tests pass, 4 otherwise.
+panel and of what stands alone. Exit code 0 where all self-tests pass, 4 otherwise.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     json
         print one JSON object on stdout and nothing else
     """
-    checks = {panel: _check(panel) for panel in triptych.PANELS}
+    checks = {room: _check(room) for room in triptych.PANELS + triptych.STANDALONE}
     ok = all(check["ok"] is not False for check in checks.values())
     answer = {
         "ok": ok,
@@ -44,25 +44,26 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         "devices": devices(),
         "versions": {name: version(name) for name in _requirements("triptych", None)},
         "extras": _extras(),
-        "panels": checks,
+        "panels": {room: checks[room] for room in triptych.PANELS},
+        "standalone": {room: checks[room] for room in triptych.STANDALONE},
     }
     report(answer, as_json=json)
     if not ok:
-        failed = [panel for panel, check in checks.items() if check["ok"] is False]
+        failed = [room for room, check in checks.items() if check["ok"] is False]
         raise ConvergenceError(
             "a self-test failed", got=", ".join(failed), fix="report it with the output of triptych doctor --json"
         )
 
 
-def _check(panel: str) -> dict[str, Any]:
-    """The panel's self-test; `ok` is None where the panel is not installed."""
+def _check(room: str) -> dict[str, Any]:
+    """The self-test of a panel or of what stands alone; `ok` is None where it is not installed."""
     began = time.monotonic()
     try:
-        getattr(triptych, panel)
+        getattr(triptych, room)
     except MissingExtraError as error:
         return {"ok": None, "detail": f"not installed: {error.fix}", "seconds": 0.0}
     try:
-        ok, detail = importlib.import_module(f"triptych.{panel}.check").check()
+        ok, detail = importlib.import_module(f"triptych.{room}.check").check()
     except Exception as error:
         ok, detail = False, f"{type(error).__name__}: {error}"
     return {"ok": ok, "detail": detail, "seconds": round(time.monotonic() - began, 2)}

@@ -11,8 +11,20 @@ Examples
 (True, True)
 """
 
+from triptych.information.categorical import mutual_information_categorical
+from triptych.information.divergence import Divergence, kl_divergence
 from triptych.information.estimate import MutualInformation, mutual_information
 from triptych.information.mixture import Mixture
 from triptych.information.settings import Settings
+from triptych.information.table import mutual_information_table
 
-__all__ = ["Mixture", "MutualInformation", "Settings", "mutual_information"]
+__all__ = [
+    "Divergence",
+    "Mixture",
+    "MutualInformation",
+    "Settings",
+    "kl_divergence",
+    "mutual_information",
+    "mutual_information_categorical",
+    "mutual_information_table",
+]

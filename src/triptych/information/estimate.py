@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import ConfigError, DataError
-from triptych.information import reliability
+from triptych.information import files, reliability
 from triptych.information.independence import features, independence
 from triptych.information.integral import Contrast
 from triptych.information.ksg import ksg
@@ -40,8 +42,8 @@ class MutualInformation:
 
     Attributes
     ----------
-    estimate : value, standard error and 68 % interval, in `unit`. It is infinite where the information diverges, and may be
-        slightly negative where there is none, since its bias is removed.
+    estimate : value and standard error, in `unit`; value +- error is the 68 % interval. It is infinite where the information
+        diverges, and may be slightly negative where there is none, since its bias is removed.
     p_value : of independence, by permutation.
     problems : why it is not reliable, in words; none where it is.
     cross_check : the same by nearest neighbours (KSG), in `unit`.
@@ -85,6 +87,27 @@ class MutualInformation:
     def reliable(self) -> bool:
         """Whether no diagnostic objects."""
         return not self.problems
+
+    def plot(self, *, x: str = "x", y: str = "y", ax: Any = None) -> Any:
+        """The samples and the fit, on matplotlib's axes; see :func:`triptych.information.plots.plot_fit`."""
+        from triptych.information.plots import plot_fit
+
+        return plot_fit(self, x=x, y=y, ax=ax)
+
+    def save(self, path: Path) -> None:
+        """Write as netCDF."""
+        files.save(self, path)
+
+    @classmethod
+    def load(cls, path: Path) -> MutualInformation:
+        """The inverse of :meth:`save`.
+
+        Raises
+        ------
+        DataError
+            If the file holds no estimate.
+        """
+        return cls(**files.load(path))
 
     def __str__(self) -> str:
         return "; ".join([f"{self.estimate} {self.unit}", *self.problems])

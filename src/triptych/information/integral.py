@@ -19,19 +19,19 @@ from triptych.information.mixture import Mixture
 Floats = NDArray[np.float64]
 
 BATCHES = 8  # independent scramblings, whose scatter is the error
-LOG2_NODES = 7  # of each batch and component
+LOG2_NODES = 8  # of each batch and component
 
 
 def expectation(mixture: Mixture, function: Callable[[Floats], Floats]) -> tuple[float, float]:
     """The mean of `function` over the mixture, and the standard error of the integration.
 
-    `function` takes points (axis, point) and gives one number for each. Every component is sampled at 1024 nodes.
+    `function` takes points (axis, point) and gives one number for each. Every component is sampled at 2048 nodes.
     """
     normal = nodes(mixture.means.shape[1])
     factors = np.linalg.cholesky(mixture.covariances)
-    points = mixture.means.T[:, None, :, None] + np.einsum("kij,bjn->ibkn", factors, normal)
+    points = mixture.means.T[:, :, None, None] + np.einsum("kij,bjn->ikbn", factors, normal)
     values = function(points.reshape(len(points), -1)).reshape(points.shape[1:])
-    batches = values.mean(axis=2) @ mixture.weights
+    batches = mixture.weights @ values.mean(axis=2)
     return float(batches.mean()), float(batches.std(ddof=1) / np.sqrt(BATCHES))
 
 
@@ -74,5 +74,13 @@ class Contrast:
         return total
 
     def mean(self, mixture: Mixture) -> tuple[float, float]:
-        """The mean over the mixture in nats, and the standard error of the integration."""
-        return expectation(mixture, lambda points: self.at(points, mixture))
+        """The mean over the mixture in nats, and the standard error of the integration.
+
+        Only the difference to the contrast of the Gaussian with the same mean and covariance is integrated numerically; the mean
+        of that one is known, -1/2 sum_s signs[s] ln det C_s, since its logarithm is quadratic. For one component nothing is left.
+        """
+        mean, covariance = mixture.moments()
+        gaussian = Mixture(weights=np.ones(1), means=mean[None], covariances=covariance[None])
+        determinants = [np.linalg.slogdet(covariance[np.ix_(subset, subset)])[1] for subset in self.subsets]
+        known = -0.5 * float(self.signs @ np.array(determinants))
+        return expectation(mixture, lambda points: known + self.at(points, mixture) - self.at(points, gaussian))

@@ -23,7 +23,6 @@ LOG_2PI = math.log(2 * math.pi)
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # ln 2, split so that n LN2_HIGH is exact
 LOWEST = -700.0  # exp of it is still a normal number
-EMPTY = 1e-12  # a component with fewer samples than this has died
 SMALLEST, LARGEST = 0.05, 1.5  # variances of a start; the axes have variance 1
 
 
@@ -165,6 +164,7 @@ def fit(
     """Weighted expectation-maximisation, in place; the mean log density of the samples before the last step.
 
     Stops where a step gains less than `tolerance` in the mean log density, or after `steps`. `floor` is added to all variances.
+    A component that holds fewer samples than it has parameters dies: its weight becomes 0.
     """
     axes, n = points.shape
     components = weights.size
@@ -172,7 +172,8 @@ def fit(
     shares, work = np.empty((components, BLOCK)), np.empty((3, BLOCK))
     sums, firsts, seconds = np.empty(components), np.empty((components, axes)), np.empty((components, axes, axes))
     total = counts.sum()
-    before = -np.inf
+    fewest = 1 + axes + axes * (axes + 1) // 2
+    before, died = -np.inf, False
     for _ in range(steps):
         if not whiten(weights, covariances, whitening, heights):
             return -np.inf
@@ -204,14 +205,17 @@ def fit(
                             some += share[b] * (points[i, first + b] - means[k, i]) * (points[j, first + b] - means[k, j])
                         seconds[k, i, j] += some
         gained /= total
-        if gained - before < tolerance:
+        if gained - before < tolerance and not died:
             return gained
         before = gained
+        died = False
+        largest = np.argmax(sums)
         for k in range(components):
-            if sums[k] < EMPTY:
+            if sums[k] < fewest and k != largest:
+                died = died or weights[k] > 0  # then the next step is the first of another fit
                 weights[k] = 0.0
                 continue
-            weights[k] = sums[k] / total
+            weights[k] = sums[k]
             for i in range(axes):
                 firsts[k, i] /= sums[k]
             for i in range(axes):
@@ -220,6 +224,7 @@ def fit(
                     covariances[k, j, i] = covariances[k, i, j]
                 covariances[k, i, i] += floor
                 means[k, i] += firsts[k, i]
+        weights /= weights.sum()
     return before
 
 

@@ -51,10 +51,9 @@ def ksg(x: Floats, y: Floats, given: Floats | None = None, *, neighbours: int = 
 
 def _within(block: Floats, distances: Floats) -> NDArray[np.int64]:
     """How many samples lie closer than `distances`, each counting itself."""
+    inside = distances * (1 - 1e-10)  # the neighbour itself stays out, whatever the rounding
     if len(block) == 1:
         row = np.sort(block[0])
-        return np.asarray(
-            np.searchsorted(row, block[0] + distances, side="left") - np.searchsorted(row, block[0] - distances, side="right")
-        ).clip(min=1)
-    inside = np.nextafter(distances, 0)
-    return np.asarray(cKDTree(block.T).query_ball_point(block.T, inside, p=np.inf, return_length=True)).clip(min=1)
+        upper, lower = np.searchsorted(row, block[0] + inside, side="right"), np.searchsorted(row, block[0] - inside, side="left")
+        return np.asarray(upper - lower)
+    return np.asarray(cKDTree(block.T).query_ball_point(block.T, inside, p=np.inf, return_length=True))

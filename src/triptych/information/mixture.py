@@ -74,6 +74,12 @@ class Mixture:
         """Ln q at points (axis, point); O(point x component x axis^2)."""
         return np.asarray(kernels.log_density(np.ascontiguousarray(points), self.weights, self.means, self.covariances))
 
+    def moments(self) -> tuple[Floats, Floats]:
+        """Mean (axis,) and covariance (axis, axis)."""
+        mean = self.weights @ self.means
+        offsets = self.means - mean
+        return mean, np.einsum("k,kij->ij", self.weights, self.covariances + offsets[:, :, None] * offsets[:, None, :])
+
     def marginal(self, axes: ArrayLike) -> Mixture:
         """The mixture of some axes, in the order given."""
         chosen = np.asarray(axes, dtype=int)
@@ -167,11 +173,17 @@ def fit_mixture(points: Floats, counts: Floats, uniforms: Floats) -> tuple[float
     uniforms : (start, component, 2) random numbers in [0, 1) that choose the starts.
     """
     found, *arrays = kernels.fit_from_starts(points, counts, uniforms, FLOOR, GAIN, FIRST_STEPS, MOST_STEPS)
-    return float(found), Mixture(weights=arrays[0], means=arrays[1], covariances=arrays[2])
+    return float(found), _alive(*arrays)
 
 
 def refit(points: Floats, counts: Floats, start: Mixture) -> tuple[float, Mixture]:
     """The mixture that expectation-maximisation reaches from `start`, and its mean log density; shapes as in `fit_mixture`."""
     weights, means, covariances = start.weights.copy(), start.means.copy(), start.covariances.copy()
     found = kernels.fit(points, counts, weights, means, covariances, FLOOR, GAIN, MOST_STEPS)
-    return float(found), Mixture(weights=weights, means=means, covariances=covariances)
+    return float(found), _alive(weights, means, covariances)
+
+
+def _alive(weights: Floats, means: Floats, covariances: Floats) -> Mixture:
+    """The mixture without the components that died in the fit."""
+    alive = weights > 0
+    return Mixture(weights=weights[alive], means=means[alive], covariances=covariances[alive])
