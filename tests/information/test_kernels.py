@@ -158,6 +158,20 @@ def test_a_component_that_loses_its_samples_leaves_the_others_as_they_are():
     assert same((weights[:2], means[:2], covariances[:2]), theirs, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(("samples", "alive"), [(4, False), (8, True)])
+def test_a_component_dies_that_holds_fewer_samples_than_it_has_parameters(samples, alive):
+    """Six, on two axes; its weight goes to the others, which take its samples in."""
+    rng = np.random.default_rng(12)
+    points, counts = rng.normal(size=(2, 200)), np.ones(200)
+    points[:, :samples] = 20 + rng.normal(size=(2, samples))
+    begin = np.array([0.9, 0.1]), np.array([[0.0, 0.0], [20.0, 20.0]]), np.tile(np.eye(2), (2, 1, 1))
+    value, (weights, means, covariances) = fitted(points, counts, begin, tolerance=1e-9, steps=500)
+    assert weights[1] == pytest.approx(samples / 200 if alive else 0.0, abs=1e-6) and weights.sum() == pytest.approx(1.0)
+    if not alive:
+        assert means[0] == pytest.approx(points.mean(axis=1)) and covariances[0] == pytest.approx(np.cov(points, ddof=0))
+        assert value == pytest.approx(stats.multivariate_normal(means[0], covariances[0]).logpdf(points.T).mean())
+
+
 def test_the_floor_keeps_a_fit_to_points_on_a_line():
     rng = np.random.default_rng(8)
     x = rng.normal(size=400)

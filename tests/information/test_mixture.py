@@ -92,9 +92,7 @@ def test_quantiles_are_the_inverse(axis):
 def test_samples_have_the_moments_and_the_distribution_of_the_mixture():
     n = 10_000
     points = MIXTURE.sample(n, rng=np.random.default_rng(1))
-    mean = MIXTURE.weights @ MIXTURE.means
-    offsets = MIXTURE.means - mean
-    covariance = np.einsum("k,kij->ij", MIXTURE.weights, MIXTURE.covariances + offsets[:, :, None] * offsets[:, None])
+    mean, covariance = MIXTURE.moments()
     assert np.abs((points.mean(axis=1) - mean) / np.sqrt(np.diag(covariance) / n)).max() < 4
     products = (points - mean[:, None])[:, None] * (points - mean[:, None])[None]
     assert np.abs((products.mean(axis=2) - covariance) / (products.std(axis=2) / np.sqrt(n))).max() < 4
@@ -157,3 +155,17 @@ def test_a_refit_leaves_its_start_alone():
     value, found = refit(points, np.ones(500), MIXTURE)
     assert (MIXTURE.means == before).all() and not (found.means == before).any()
     assert value > MIXTURE.log_density(points).mean()
+
+
+def test_fits_leave_out_components_that_died():
+    rng = np.random.default_rng(4)
+    points = MIXTURE.sample(300, rng=rng)
+    far = Mixture(
+        weights=np.append(0.5 * MIXTURE.weights, 0.5),
+        means=np.append(MIXTURE.means, np.full((1, 3), 1e3), axis=0),
+        covariances=np.append(MIXTURE.covariances, np.eye(3)[None], axis=0),
+    )
+    _, found = refit(points, np.ones(300), far)
+    assert found.components == 3 and found.weights.sum() == pytest.approx(1.0)
+    _, few = fit_mixture(points[:, :30], np.ones(30), rng.random((2, 8, 2)))
+    assert few.weights.min() * 30 > 9  # as many samples as the mean and covariance of a component have numbers

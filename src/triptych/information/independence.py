@@ -34,15 +34,14 @@ def independence(x: Floats, y: Floats, *, permutations: int, rng: np.random.Gene
 
 
 def features(probabilities: Floats, points: Points) -> Floats:
-    """Products of cosines of a block's cumulative probabilities (axis, point), as (sample, feature), each of mean 0.
+    """Cosines of a block's cumulative probabilities (axis, point), as (sample, feature), each of mean 0.
 
-    All products of orders j_1 j_2 ... <= 8, weighted with 1 / (j_1 j_2 ...).
+    All orders j <= 8 of each axis, weighted with 1 / j, and their products for two axes up to j_1 j_2 <= 8, so that what three
+    axes of a block tell only together is not seen.
     """
-    found = []
-    for orders in itertools.product(range(ORDER + 1), repeat=len(probabilities)):
-        weight = np.prod([max(order, 1) for order in orders])
-        if any(orders) and weight <= ORDER:
-            cosines = [np.cos(np.pi * order * u) for order, u in zip(orders, probabilities, strict=True)]
-            found.append(points.mean(np.prod(cosines, axis=0)) / weight)
-    table = np.array(found).T
+    cosines = [[np.cos(np.pi * order * u) / order for order in range(1, ORDER + 1)] for u in probabilities]
+    found = [cosine for row in cosines for cosine in row]
+    for one, two in itertools.combinations(cosines, 2):
+        found += [one[j] * two[k] for j in range(ORDER) for k in range(ORDER) if (j + 1) * (k + 1) <= ORDER]
+    table = np.array([points.mean(cosine) for cosine in found]).T
     return np.ascontiguousarray(table - table.mean(axis=0))

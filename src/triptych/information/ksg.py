@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 def ksg(x: Floats, y: Floats, given: Floats | None = None, *, neighbours: int = 3) -> Estimate:
     """I(x; y), or I(x; y | given), in nats, by the distances to the nearest neighbours in the maximum norm.
 
-    The error is the scatter of the local terms over the root of their number; it knows nothing of the bias, which is negative
-    where the dependence is strong.
+    The error is the scatter of the local terms over the root of their number. It knows nothing of the bias, nor of what the
+    terms of neighbours share: over data sets of 1000 samples the scatter is up to 1.4 times as large.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from triptych.statistics import Estimate
 
 Floats = NDArray[np.float64]
 
-GAP, LEAST_GAP = 1.75, 0.02  # standard errors, and nats
+GAP, LEAST_GAP = 1.75, 0.01  # standard errors, and nats
 CROSS_CHECK, LEAST_CROSS_CHECK = 3.0, 0.05
 SAMPLES_A_PARAMETER = 5
 RESOLUTION = 3.0  # ln(samples in a cell of the plane): a dependence that is sharper than that cannot be told from a function

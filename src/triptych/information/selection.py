@@ -46,7 +46,8 @@ class Selection:
         """The mean over the samples of a contrast of densities, each under the mixture that has not seen the sample.
 
         The points are moved to where the mixture has the cumulative `probabilities` (axis, point) of the data, so that this is
-        a proper score of the dependence alone: it is at most the true information, less the more the dependence is missed.
+        a proper score of the dependence alone. Without a condition its mean is the true information less the divergence of the
+        copula of the data from that of the fit.
         """
         total = 0.0
         for f, mixture in enumerate(self.without):
