@@ -250,3 +250,21 @@ def test_variables_of_different_lengths_are_refused():
 def test_settings_that_cannot_be_are_refused(name, value):
     with pytest.raises(ConfigError, match=name):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"unit": "bit"}, "unit is unknown"),
+        ({"criterion": "cv"}, "criterion is unknown"),
+        ({"margins": "ranks"}, "margins is unknown"),
+        ({"folds": 31}, "folds is impossible"),
+        ({"folds": 3.0}, "folds is impossible"),
+        ({"neighbours": 30}, "neighbours is impossible"),
+        ({"bootstraps": 9}, "bootstraps is impossible"),
+        ({"tolerance": -1.0}, "tolerance is impossible"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong, words):
+    with pytest.raises(ConfigError, match=words):
+        Settings(**wrong)

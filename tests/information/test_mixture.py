@@ -169,3 +169,9 @@ def test_fits_leave_out_components_that_died():
     assert found.components == 3 and found.weights.sum() == pytest.approx(1.0)
     _, few = fit_mixture(points[:, :30], np.ones(30), rng.random((2, 8, 2)))
     assert few.weights.min() * 30 > 9  # as many samples as the mean and covariance of a component have numbers
+
+
+def test_quantiles_of_a_narrow_core_in_wide_tails():
+    core = Mixture(weights=np.array([0.9, 0.1]), means=np.zeros((2, 1)), covariances=np.array([[[1e-5]], [[10.0]]]))
+    probabilities = np.array([0.01, 0.3, 0.6, 0.8, 0.97])
+    assert core.cumulative(0, core.quantile(0, probabilities)) == pytest.approx(probabilities, abs=3e-5)

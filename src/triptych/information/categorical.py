@@ -127,7 +127,7 @@ def by_neighbours(classes: list[Floats], weights: Floats, *, neighbours: int) ->
 
 def _classes(labels: Iterable[Hashable], samples: int) -> dict[Hashable, NDArray[np.int64]]:
     """The samples (sample,) of each class, in the order in which they appear."""
-    given = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
+    given = np.asarray(labels).tolist() if hasattr(labels, "__array__") else list(labels)
     if len(given) != samples:
         raise DataError("x and labels differ in length", got=(samples, len(given)), expected="one label a sample")
     missing = sum(label != label for label in given)  # NaN alone differs from itself

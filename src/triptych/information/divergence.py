@@ -214,14 +214,14 @@ def compare(
     def again(multiplicity: NDArray[np.int64]) -> float:
         counts = multiplicity.astype(np.float64)
         rows = split(margins, counts)
-        fits = [refit(row, counts[group], start)[1] for row, group, start in zip(rows, members, mixtures, strict=True)]
+        fits = [_refit(row, counts[group], start) for row, group, start in zip(rows, members, mixtures, strict=True)]
         return mean(fits, *weigh(np.bincount(owners, counts, minlength=sizes.size).astype(np.float64)))[0]
 
     plain, integration = mean(mixtures, over, against)
     multiplicities = _multiplicities([np.arange(points.samples)] if sizes_drawn else members, settings.bootstraps, rng=rng)
     resampled = np.array(list(each(again, multiplicities)))
     value, scatter = 2 * plain - resampled.mean(), float(resampled.std(ddof=1))
-    gap = mean(mixtures, held, held)[0] - held_out
+    gap = mean(mixtures, held, held)[0] - held_out  # of the information in the group, which is a proper score
     error = math.hypot(scatter, integration, max(gap, 0.0) / 2)
 
     apart = _apart(points, rng=rng) if len(points.values) == 1 else points.seen("normal_scores", ones)
@@ -234,15 +234,15 @@ def compare(
         rng=rng,
     )
     problems: dict[str, None] = {}
-    for mixture, group in zip(mixtures, members, strict=True):
+    for selection, group in zip(selections, members, strict=True):
         problems |= dict.fromkeys(
             reliability.problems(
                 value=value,
                 error=scatter,
                 gap=gap,
                 cross_check=second,
-                mixture=mixture,
-                most=settings.max_components,
+                mixture=selection.mixture,
+                exhausted=selection.exhausted,
                 samples=group.size,
             )
         )
@@ -288,15 +288,16 @@ def _select(values: Floats, settings: Settings, rng: np.random.Generator, each: 
     rows = np.ascontiguousarray((values - centre[:, None]) / spread[:, None])
     found = select(rows, Points.of(rows, np.zeros_like(rows), rng=rng), settings, rng=rng, each=each)
 
-    def placed(mixture: Mixture) -> Mixture:
-        return Mixture(
-            weights=mixture.weights,
-            means=mixture.means * spread + centre,
-            covariances=mixture.covariances * np.outer(spread, spread),
-        )
+    without = tuple(mixture.moved(spread, centre) for mixture in found.without)
+    return dataclasses.replace(found, mixture=found.mixture.moved(spread, centre), without=without)
 
-    without = tuple(placed(mixture) for mixture in found.without)
-    return dataclasses.replace(found, mixture=placed(found.mixture), without=without)
+
+def _refit(values: Floats, counts: Floats, start: Mixture) -> Mixture:
+    """The fit to `values` (axis, sample) with weights `counts` from `start` on, in the units of `start`."""
+    centre, covariance = start.moments()
+    spread = np.sqrt(np.diag(covariance))
+    rows = np.ascontiguousarray((values - centre[:, None]) / spread[:, None])
+    return refit(rows, counts, start.moved(1 / spread, -centre / spread))[1].moved(spread, centre)
 
 
 def _held_out(values: Sequence[Floats], selections: Sequence[Selection], weights: Floats) -> float:

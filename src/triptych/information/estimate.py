@@ -180,7 +180,7 @@ def side_by_side(threads: int | None) -> Iterator[Map]:
     ConfigError
         If there are fewer than one.
     """
-    threads = len(os.sched_getaffinity(0)) if threads is None else threads
+    threads = os.cpu_count() or 1 if threads is None else threads
     if threads < 1:
         raise ConfigError("the number of threads cannot be", got=threads, expected=">= 1")
     if threads == 1:
@@ -217,10 +217,11 @@ def _estimate(
         gap=gap,
         cross_check=cross_check,
         mixture=mixture,
-        most=settings.max_components,
+        exhausted=selection.exhausted,
         samples=points.samples,
     )
-    endless = reliability.divergence(value, drawn[x], drawn[y], points.samples)
+    endless = reliability.functional(drawn[0], drawn[1], rng=rng) if sizes == (1, 1, 0) else None
+    endless = endless or reliability.unresolved(value, points.samples)
     if endless:
         value, error, problems = math.inf, math.inf, (endless,)
     unit = 1 / math.log(2) if settings.unit == "bits" else 1.0

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 FLOOR = 1e-8  # added to every variance of a fit; the variables have variance one
 FIRST_STEPS, MOST_STEPS = 20, 2000
 GAIN = 1e-5  # nats a sample: a step that gains less ends a fit
-GRID = 2049  # points of a tabulated quantile function
+GRID = 513  # points of a tabulated quantile function about each component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,6 +80,12 @@ class Mixture:
         offsets = self.means - mean
         return mean, np.einsum("k,kij->ij", self.weights, self.covariances + offsets[:, :, None] * offsets[:, None, :])
 
+    def moved(self, scale: Floats, shift: Floats) -> Mixture:
+        """The mixture of scale * p + shift, axis by axis."""
+        return Mixture(
+            weights=self.weights, means=self.means * scale + shift, covariances=self.covariances * np.outer(scale, scale)
+        )
+
     def marginal(self, axes: ArrayLike) -> Mixture:
         """The mixture of some axes, in the order given."""
         chosen = np.asarray(axes, dtype=int)
@@ -115,8 +121,8 @@ class Mixture:
 
     def quantile(self, axis: int, probabilities: Floats) -> Floats:
         """Where the cumulative distribution of an axis reaches `probabilities`, by a table of it."""
-        spread = 8 * np.sqrt(self.covariances[:, axis, axis])
-        grid = np.linspace(np.min(self.means[:, axis] - spread), np.max(self.means[:, axis] + spread), GRID)
+        steps = np.linspace(-8, 8, GRID)
+        grid = np.unique(self.means[:, axis, None] + np.sqrt(self.covariances[:, axis, axis])[:, None] * steps)
         return np.asarray(np.interp(probabilities, self.cumulative(axis, grid), grid))
 
     def sample(self, number: int, *, rng: np.random.Generator) -> Floats:

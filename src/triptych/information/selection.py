@@ -34,6 +34,7 @@ class Selection:
     scores : (number of components - 1,) the criterion for 1, 2, ... components, in nats a sample; larger is better.
     fold : (sample,) the fold in which a sample was held out.
     without : for each fold the best mixture fitted to the others.
+    exhausted : whether the search ended at the largest number of components that is allowed, and not for lack of gain.
     """
 
     mixture: Mixture
@@ -41,6 +42,7 @@ class Selection:
     scores: Floats
     fold: NDArray[np.int64]
     without: tuple[Mixture, ...]
+    exhausted: bool
 
     def held_out(self, points: Points, probabilities: Floats, contrast: Callable[[Floats, Mixture], Floats]) -> float:
         """The mean over the samples of a contrast of densities, each under the mixture that has not seen the sample.
@@ -111,4 +113,11 @@ def select(values: Floats, points: Points, settings: Settings, *, rng: np.random
     finals = each(lambda start: refit(values, points.shares, start), tried[reported][1])
     _, mixture = max(finals, key=lambda final: final[0])
     folds = tried[best][1] if settings.criterion == "held_out" else by_folds(best + 1)[1]
-    return Selection(mixture=mixture, best=best + 1, scores=np.array([score for score, _ in tried]), fold=fold, without=folds)
+    return Selection(
+        mixture=mixture,
+        best=best + 1,
+        scores=np.array([score for score, _ in tried]),
+        fold=fold,
+        without=folds,
+        exhausted=len(tried) - 1 - best < settings.patience,
+    )

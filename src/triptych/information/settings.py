@@ -5,10 +5,12 @@ In: what the caller changes. Out: one checked configuration, the same for Python
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from triptych.errors import ConfigError
+from triptych.information.variables import FEWEST, Margins
 
 Criterion = Literal["held_out", "aic", "bic"]
 Unit = Literal["nats", "bits"]
@@ -21,7 +23,7 @@ class Settings:
     Raises
     ------
     ConfigError
-        If a number is below what the method needs.
+        If a choice is unknown, or a number is not what the method needs.
     """
 
     margins: Literal["auto", "raw", "normal_scores"] = field(
@@ -39,17 +41,22 @@ class Settings:
     unit: Unit = field(default="nats", metadata={"help": "nats or bits"})
 
     def __post_init__(self) -> None:
-        least = {
-            "folds": 2,
-            "starts": 1,
-            "patience": 1,
-            "max_components": 1,
-            "bootstraps": 10,
-            "permutations": 20,
-            "neighbours": 1,
+        known = {"margins": ("auto", *get_args(Margins)), "criterion": get_args(Criterion), "unit": get_args(Unit)}
+        for name, choices in known.items():
+            if getattr(self, name) not in choices:
+                raise ConfigError(f"{name} is unknown", got=getattr(self, name), expected=", ".join(choices))
+        allowed = {
+            "folds": range(2, FEWEST + 1),
+            "starts": range(1, sys.maxsize),
+            "patience": range(1, sys.maxsize),
+            "max_components": range(1, sys.maxsize),
+            "bootstraps": range(10, sys.maxsize),
+            "permutations": range(20, sys.maxsize),
+            "neighbours": range(1, FEWEST),
         }
-        for name, lowest in least.items():
-            if getattr(self, name) < lowest:
-                raise ConfigError(f"{name} is too small", got=getattr(self, name), expected=f">= {lowest}")
+        for name, numbers in allowed.items():
+            if getattr(self, name) not in numbers or isinstance(getattr(self, name), float):
+                words = f"a whole number >= {numbers.start}" + (f" and < {numbers.stop}" if numbers.stop < sys.maxsize else "")
+                raise ConfigError(f"{name} is impossible", got=getattr(self, name), expected=words)
         if not self.tolerance >= 0:
             raise ConfigError("tolerance is impossible", got=self.tolerance, expected=">= 0")

@@ -54,8 +54,8 @@ def mutual_information_table(
 
     Parameters
     ----------
-    x, y : an `xarray.Dataset` of 1-D variables, a mapping of names to what :func:`mutual_information` takes, or an array (sample,
-        variable), whose variables are called x0, x1, ... and y0, y1, ...
+    x, y : an `xarray.Dataset` of 1-D variables, a pandas `DataFrame`, a mapping of names to what :func:`mutual_information`
+        takes, or an array (sample, variable), whose variables are called x0, x1, ... and y0, y1, ...
     rng : gives one integer; see the module on what comes of it. The same generator in the same state gives the same table.
     given : (sample,) or (sample, axis), the condition of all pairs.
     x_error : standard deviations of x: a mapping of some of its names, or what broadcasts to (sample, variable).
@@ -213,7 +213,7 @@ def _solve(pair: _Pair) -> Record:
 
 def _in_threads(todo: list[_Pair]) -> list[Record]:
     """The entries, with one pair on each core at a time; an interrupt ends it after these."""
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    pool = ThreadPoolExecutor(os.cpu_count())
     try:
         futures = {pair.names: pool.submit(_solve, pair) for pair in todo}
         return runs.map(lambda pair: futures[pair.names].result(), todo, label="pairs")
@@ -223,10 +223,14 @@ def _in_threads(todo: list[_Pair]) -> list[Record]:
 
 def _named(variables: Variables, letter: str) -> dict[str, NDArray[Any]]:
     """The variables by name, in their order."""
-    if isinstance(variables, Mapping):
-        named = {str(name): np.asarray(variables[name]) for name in variables}
+    items = getattr(variables, "items", None)  # of a mapping, a Dataset, a DataFrame
+    if items is not None:
+        pairs = [(str(name), np.asanyarray(values)) for name, values in items()]
+        named = dict(pairs)
+        if len(named) < len(pairs):
+            raise DataError(f"{letter} has two variables of one name", got=", ".join(name for name, _ in pairs))
     else:
-        table = np.asarray(variables)
+        table = np.asanyarray(variables)
         if table.ndim != 2:
             raise DataError(f"{letter} has the wrong shape", got=table.shape, expected="(sample, variable), or names with arrays")
         named = {f"{letter}{number}": column for number, column in enumerate(table.T)}

@@ -26,7 +26,7 @@ FEWEST = 30  # samples
 DISCRETE = 20  # so few different values are categories
 NODES = 5
 MOST_NOISY = 3
-OUTLIER = 8.0  # standard deviations: tails that no few Gaussians describe
+OUTLIER = 0.1  # of the variance of an axis in one point: tails that no few Gaussians describe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,15 +93,16 @@ class Points:
         """
         if margins == "normal_scores":
             return np.asarray(ndtri(self.probabilities(counts)))
-        mean = np.average(self.values, axis=1, weights=self.shares, keepdims=True)
-        spread = np.sqrt(np.average((self.values - mean) ** 2, axis=1, weights=self.shares, keepdims=True))
-        return np.ascontiguousarray((self.values - mean) / spread)
+        values = self.values / np.abs(self.values).max(axis=1, keepdims=True)  # so that no square overflows
+        mean = np.average(values, axis=1, weights=self.shares, keepdims=True)
+        spread = np.sqrt(np.average((values - mean) ** 2, axis=1, weights=self.shares, keepdims=True))
+        return np.ascontiguousarray((values - mean) / spread)
 
     @property
     def shaped(self) -> bool:
         """Whether a fit to the raw values makes sense: no equal values, and no tails beyond all Gaussians."""
         different = all(np.unique(row).size == row.size for row in self.values)
-        return different and bool(np.abs(self.seen("raw", self.shares)).max() < OUTLIER)
+        return different and bool((self.seen("raw", self.shares) ** 2).max() < OUTLIER * self.samples)
 
     def mean(self, at_points: Floats) -> Floats:
         """For each sample the mean over its points of numbers (point,)."""
@@ -127,13 +128,18 @@ def columns(values: ArrayLike, errors: ArrayLike | None, name: str) -> tuple[Flo
     Raises
     ------
     DataError
-        If there are fewer than 30 samples, values that are not finite, or so few different ones that they are categories.
+        If there are fewer than 30 samples, values that are masked or not finite, or so few different ones that they are
+        categories.
     ConfigError
         If the errors have another shape.
     """
+    if np.ma.is_masked(values):
+        raise DataError(f"{name} has masked values", fix="leave these samples out of all variables")
     given = np.asarray(values)
     if given.dtype.kind not in "fiu":
-        raise DataError(f"{name} holds no numbers", got=given.dtype, fix="for categories: mutual_information_categorical")
+        raise DataError(
+            f"{name} holds no numbers", got=given.dtype, fix="for categories of x or y: mutual_information_categorical"
+        )
     table = given.astype(np.float64).reshape(len(given), -1) if given.ndim in (1, 2) else np.empty((0, 0))
     if len(table) < FEWEST:
         raise DataError(f"{name} has the wrong shape", got=given.shape, expected=f"(sample >= {FEWEST},) or (sample, axis)")
@@ -158,6 +164,6 @@ def columns(values: ArrayLike, errors: ArrayLike | None, name: str) -> tuple[Flo
                 f"{name} is discrete",
                 got=f"{different} different values in {len(column)} samples",
                 expected=f"more than {DISCRETE}",
-                fix="use mutual_information_categorical(x, labels) for categories",
+                fix="use mutual_information_categorical(x, labels) where x or y is a category",
             )
     return np.ascontiguousarray(table.T), np.ascontiguousarray(spread.T)
