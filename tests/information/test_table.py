@@ -67,7 +67,10 @@ def test_a_constant_tells_nothing_and_a_function_everything(whole):
 
 
 def test_processes_give_the_same_table(data, whole, tmp_path):
-    xr.testing.assert_identical(tabulated(data, workers=2, checkpoint=tmp_path / "pairs.jsonl"), whole)
+    """To rounding: this process may be the one that has compiled the loops, and then it adds in another order."""
+    found = tabulated(data, workers=2, checkpoint=tmp_path / "pairs.jsonl")
+    xr.testing.assert_allclose(found, whole, rtol=1e-7, atol=1e-12)
+    xr.testing.assert_identical(found[["components", "p_value", "problems"]], whole[["components", "p_value", "problems"]])
     assert len((tmp_path / "pairs.jsonl").read_text().splitlines()) == 9
 
 

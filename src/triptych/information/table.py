@@ -4,8 +4,9 @@ In: variables x and variables y over the same samples. Out: one table of values,
 by side, in threads, processes or on a Dask cluster; what is finished is kept in a file from which an interrupted table goes on.
 
 Every pair has a random stream of its own, from one integer and the two names, so that the table does not depend on who computes
-what when. With the `seed` among its attributes, `mutual_information(x, y, rng=triptych.runs.stream(seed, "name of x", "name of
-y"))` gives any entry again, with its fit.
+what when (but for rounding: the process that compiles the loops may add in another order than those that find them compiled).
+With the `seed` among its attributes, `mutual_information(x, y, rng=triptych.runs.stream(seed, "name of x", "name of y"))` gives
+any entry again, with its fit.
 """
 
 from __future__ import annotations
