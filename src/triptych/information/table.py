@@ -84,7 +84,8 @@ def mutual_information_table(
 
     Notes
     -----
-    On two cores 700 pairs of 4332 samples with 5 starts, 3 folds and 100 bootstraps take about 7 minutes and 0.3 GB.
+    On two cores 700 pairs of 4332 samples with 5 starts, 3 folds and 100 bootstraps take minutes to a quarter of an hour, by the
+    number of components, and 0.3 GB.
 
     Examples
     --------
