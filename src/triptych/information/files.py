@@ -26,7 +26,6 @@ SEPARATORS = ",;\t"
 MISSING = ("", "nan", "na", "n/a", "null", "none")  # how a text says that it has no number
 ESTIMATES = ("estimate", "cross_check")
 ARRAYS = {"scores": ("number",), "resampled": ("bootstrap",), "values": ("axis", "point")}
-MIXTURE = ("weights", "means", "covariances")
 PLAIN = ("p_value", "margins", "unit", "samples")
 
 
@@ -150,8 +149,7 @@ def load(path: Path) -> dict[str, Any]:
             fields[name] = Estimate.from_json({key: part if key == "kind" else float(part) for key, part in parts.items()})
         fields |= {name: data.attrs[name] for name in PLAIN}
         fields["problems"] = tuple(data.attrs["problems"].splitlines())
-        parts = {name: data[name].to_numpy() for name in MIXTURE if name in data}
-        fields["mixture"] = Mixture(**parts) if parts else None
+        fields["mixture"] = Mixture.from_dataset(data) if "weights" in data else None
     except (OSError, KeyError, ValueError) as error:
         raise DataError(
             "the file holds no estimate", got=f"{path}: {error}", expected="a file that MutualInformation.save wrote"

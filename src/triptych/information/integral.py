@@ -27,12 +27,17 @@ def expectation(mixture: Mixture, function: Callable[[Floats], Floats]) -> tuple
 
     `function` takes points (axis, point) and gives one number for each. Every component is sampled at 2048 nodes.
     """
-    normal = nodes(mixture.means.shape[1])
-    factors = np.linalg.cholesky(mixture.covariances)
-    points = mixture.means.T[:, :, None, None] + np.einsum("kij,bjn->ikbn", factors, normal)
+    points = spread(mixture)
     values = function(points.reshape(len(points), -1)).reshape(points.shape[1:])
     batches = mixture.weights @ values.mean(axis=2)
     return float(batches.mean()), float(batches.std(ddof=1) / np.sqrt(BATCHES))
+
+
+def spread(mixture: Mixture) -> Floats:
+    """The points (axis, component, batch, node) at which every component is sampled."""
+    normal = nodes(mixture.means.shape[1])
+    factors = np.linalg.cholesky(mixture.covariances)
+    return np.asarray(mixture.means.T[:, :, None, None] + np.einsum("kij,bjn->ikbn", factors, normal))
 
 
 @lru_cache(maxsize=16)

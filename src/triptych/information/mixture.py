@@ -143,6 +143,12 @@ class Mixture:
             }
         )
 
+    @classmethod
+    def from_dataset(cls, data: xr.Dataset) -> Mixture:
+        """The inverse of :meth:`to_dataset`; KeyError where a part is missing."""
+        weights, means, covariances = (data[name].to_numpy() for name in ("weights", "means", "covariances"))
+        return cls(weights=weights, means=means, covariances=covariances)
+
     def save(self, path: Path) -> None:
         """Write as netCDF."""
         self.to_dataset().to_netcdf(path, engine="h5netcdf")
@@ -158,12 +164,11 @@ class Mixture:
         """
         try:
             with xr.open_dataset(path, engine="h5netcdf") as data:
-                weights, means, covariances = (data[name].to_numpy() for name in ("weights", "means", "covariances"))
+                return cls.from_dataset(data)
         except (OSError, KeyError, ValueError) as error:
             raise DataError(
                 "the file holds no mixture", got=f"{path}: {error}", expected="a file that Mixture.save wrote"
             ) from None
-        return cls(weights=weights, means=means, covariances=covariances)
 
 
 def fit_mixture(points: Floats, counts: Floats, uniforms: Floats) -> tuple[float, Mixture]:

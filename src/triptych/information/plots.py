@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from triptych.errors import ConfigError
 from triptych.information.estimate import MutualInformation
-from triptych.information.integral import nodes
+from triptych.information.integral import spread
 from triptych.information.mixture import Mixture
 from triptych.plotting import COLORS, figure, new_axes, style
 
@@ -69,10 +69,7 @@ def plot_fit(results: MutualInformation, *, x: str = "x", y: str = "y", ax: Axes
 
 def _levels(mixture: Mixture) -> NDArray[np.float64]:
     """The log densities above which the shares `ENCLOSED` of a mixture in the plane lie, the lowest first."""
-    factors = np.linalg.cholesky(mixture.covariances)
-    points = mixture.means[:, None, :, None] + np.einsum("kij,bjn->kbin", factors, nodes(2))
-    points = np.moveaxis(points, 2, 0)
-    logs = mixture.log_density(points.reshape(2, -1))
+    logs = mixture.log_density(spread(mixture).reshape(2, -1))
     shares = np.repeat(mixture.weights, logs.size // mixture.components)
     order = np.argsort(-logs)
     above = np.cumsum(shares[order]) / shares.sum()

@@ -193,14 +193,13 @@ def _solve(pair: _Pair) -> Record:
         settings=pair.settings,
         threads=1,
     )
-    value, error, lower, upper = found.value, found.error, found.estimate.lower, found.estimate.upper
     record = {
         "x": pair.names[0],
         "y": pair.names[1],
-        "value": value,
-        "error": error,
-        "lower": value - error if lower is None else lower,
-        "upper": value + error if upper is None else upper,
+        "value": found.value,
+        "error": found.error,
+        "lower": found.value - found.error,
+        "upper": found.value + found.error,
         "p_value": found.p_value,
         "components": found.components,
         "problems": "; ".join(found.problems),
