@@ -29,7 +29,7 @@ def main() -> None:
     for run in ("tiny32", "letter"):
         snapshot, groups = read_snapshot(sample_data(run)), read_catalogue(sample_data(run))
         rows = np.flatnonzero(groups.lengths >= 300)
-        density = threshold(snapshot, "200m")
+        density = threshold(snapshot.cosmology, "200m", snapshot.redshift)
         began = time.perf_counter()
         particles = index(snapshot)
         built = time.perf_counter()

@@ -17,18 +17,20 @@ True
 True
 """
 
-from triptych.halos.catalogue import Catalogue, read_catalogue
+from triptych.halos.cosmology import CRITICAL_DENSITY, Cosmology
 from triptych.halos.measure import measure
-from triptych.halos.nfw import NFWFit, fit_nfw, nfw_density, nfw_mass, nfw_shells, sample_nfw
-from triptych.halos.overdensity import MassDefinition, Overdensity, overdensity, threshold
-from triptych.halos.profiles import Profiles, Stack, density_profiles, log_edges, stack
 from triptych.halos.sample import sample_data
-from triptych.halos.snapshot import CRITICAL_DENSITY, Snapshot, read_snapshot
-from triptych.halos.spheres import Particles, Sphere, index
+from triptych.halos.simulation.catalogue import Catalogue, read_catalogue
+from triptych.halos.simulation.snapshot import Snapshot, read_snapshot
+from triptych.halos.structure.nfw import NFWFit, fit_nfw, nfw_density, nfw_mass, nfw_shells, sample_nfw
+from triptych.halos.structure.overdensity import MassDefinition, Overdensity, overdensity, threshold
+from triptych.halos.structure.shells import Profiles, Stack, density_profiles, log_edges, stack
+from triptych.halos.structure.spheres import Particles, Sphere, index
 
 __all__ = [
     "CRITICAL_DENSITY",
     "Catalogue",
+    "Cosmology",
     "MassDefinition",
     "NFWFit",
     "Overdensity",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from triptych.halos.catalogue import read_catalogue
 from triptych.halos.measure import measure
-from triptych.halos.nfw import fit_nfw, nfw_shells
 from triptych.halos.sample import sample_data
+from triptych.halos.simulation.catalogue import read_catalogue
+from triptych.halos.structure.nfw import fit_nfw, nfw_shells
 
 
 def check() -> tuple[bool, str]:

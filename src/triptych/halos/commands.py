@@ -14,9 +14,9 @@ import xarray as xr
 
 from triptych.errors import ConfigError
 from triptych.halos import measure as table
-from triptych.halos.files import catalogue_beside, locate, parts_present
 from triptych.halos.plots import halo_figure
 from triptych.halos.sample import sample_data
+from triptych.halos.simulation.files import catalogue_beside, locate, parts_present
 from triptych.runs import Run
 
 

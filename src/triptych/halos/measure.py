@@ -11,13 +11,13 @@ import numpy as np
 import xarray as xr
 
 from triptych.errors import ConfigError, DataError
-from triptych.halos.catalogue import Catalogue, read_catalogue
-from triptych.halos.files import PathLike, catalogue_beside
-from triptych.halos.nfw import fit_nfw
-from triptych.halos.overdensity import MassDefinition, overdensity, threshold
-from triptych.halos.profiles import density_profiles, log_edges
-from triptych.halos.snapshot import Snapshot, read_snapshot
-from triptych.halos.spheres import index
+from triptych.halos.simulation.catalogue import Catalogue, read_catalogue
+from triptych.halos.simulation.files import PathLike, catalogue_beside
+from triptych.halos.simulation.snapshot import Snapshot, read_snapshot
+from triptych.halos.structure.nfw import fit_nfw
+from triptych.halos.structure.overdensity import MassDefinition, overdensity, threshold
+from triptych.halos.structure.shells import density_profiles, log_edges
+from triptych.halos.structure.spheres import index
 from triptych.runs import progress
 
 MASS, LENGTH, DENSITY = "Msun/h", "kpc/h (comoving)", "Msun h^2/kpc^3 (comoving)"
@@ -90,7 +90,7 @@ def measure(
     box = snapshot if isinstance(snapshot, Snapshot) else read_snapshot(snapshot, output)
     groups = read_catalogue(catalogue_beside(box.path)) if catalogue is None else catalogue
     _belong_together(box, groups)
-    density = threshold(box, mass_definition)
+    density = threshold(box.cosmology, mass_definition, box.redshift)
     innermost = _innermost(box, inner)
     chosen = np.flatnonzero(groups.lengths >= min_particles)
     if len(chosen) == 0:
@@ -145,11 +145,11 @@ def measure(
             "mass_definition": mass_definition,
             "redshift": box.redshift,
             "scale_factor": box.scale_factor,
-            "omega_matter": box.omega_matter,
-            "omega_lambda": box.omega_lambda,
-            "hubble": box.hubble,
+            "omega_matter": box.cosmology.omega_matter,
+            "omega_lambda": box.cosmology.omega_lambda,
+            "hubble": box.cosmology.hubble,
             "box_size": box.box_size,
-            "mean_density": box.mean_density,
+            "mean_density": box.cosmology.mean_density,
             "innermost_radius": innermost,
         },
     )

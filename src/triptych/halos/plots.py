@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from triptych.halos.nfw import nfw_density
+from triptych.halos.structure.nfw import nfw_density
 from triptych.plotting import COLORS, band, figure, new_axes, style
 
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")

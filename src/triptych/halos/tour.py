@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from triptych.errors import ConfigError
-from triptych.halos.catalogue import Catalogue, read_catalogue
 from triptych.halos.commands import MeasureConfig
 from triptych.halos.measure import DENSITY, measure
-from triptych.halos.nfw import fit_nfw, nfw_mass, nfw_shells, sample_nfw
-from triptych.halos.overdensity import Overdensity, overdensity, threshold
 from triptych.halos.plots import tour_figure
-from triptych.halos.profiles import density_profiles, stack
 from triptych.halos.sample import sample_data
-from triptych.halos.snapshot import Snapshot, read_snapshot
-from triptych.halos.spheres import Particles, index
+from triptych.halos.simulation.catalogue import Catalogue, read_catalogue
+from triptych.halos.simulation.snapshot import Snapshot, read_snapshot
+from triptych.halos.structure.nfw import fit_nfw, nfw_mass, nfw_shells, sample_nfw
+from triptych.halos.structure.overdensity import Overdensity, overdensity, threshold
+from triptych.halos.structure.shells import density_profiles, stack
+from triptych.halos.structure.spheres import Particles, index
 from triptych.halos.verdicts import profile_verdicts
 from triptych.runs import Comparison, Cost, Run, progress, stream
 from triptych.statistics import Estimate
@@ -69,7 +69,9 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
         began = time.perf_counter()
         particles = index(snapshot)
         rows = np.flatnonzero(groups.lengths >= config.min_particles)
-        masses = overdensity(particles, groups.positions[rows], groups.masses[rows], threshold(snapshot, "200m"))
+        masses = overdensity(
+            particles, groups.positions[rows], groups.masses[rows], threshold(snapshot.cosmology, "200m", snapshot.redshift)
+        )
         price = Cost(seconds=time.perf_counter() - began, counts={"halos": len(rows)})
         comparisons = [
             *_against_subfind(masses, groups, rows, price),

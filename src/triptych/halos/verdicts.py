@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from triptych.halos.nfw import nfw_shells
+from triptych.halos.structure.nfw import nfw_shells
 from triptych.runs import Verdict
 
 EQ1 = "luciesmith2023/eq1-nfw"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import ConfigError
-from triptych.halos.spheres import Particles
+from triptych.halos.structure.spheres import Particles
 
 
 class Profiles(NamedTuple):
@@ -174,7 +174,7 @@ def stack(
     >>> snapshot, groups = read_snapshot(sample_data("tiny32")), read_catalogue(sample_data("tiny32"))
     >>> edges = np.array([1e-6, 1.0])  # one shell out to r200m, where the mean density is 200 times that of the box
     >>> mean = stack(index(snapshot), groups.positions[:4], groups.r200m[:4], edges, rng=np.random.default_rng(1))
-    >>> bool(abs(mean.density[0] / snapshot.mean_density - 200) < 2)
+    >>> bool(abs(mean.density[0] / snapshot.cosmology.mean_density - 200) < 2)
     True
     """
     scales = np.asarray(radii, dtype=np.float64)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.errors import DataError
-from triptych.halos.files import PathLike, locate, parts
-from triptych.halos.hdf5 import finite, length_unit, mass_unit, number, open_hdf5
+from triptych.halos.simulation.files import PathLike, locate, parts
+from triptych.halos.simulation.hdf5 import finite, length_unit, mass_unit, number, open_hdf5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import ConfigError, DataError
-from triptych.halos.snapshot import CRITICAL_DENSITY, Snapshot
-from triptych.halos.spheres import Particles
+from triptych.halos.cosmology import CRITICAL_DENSITY, Cosmology
+from triptych.halos.structure.spheres import Particles
 
 MassDefinition = Literal["200m", "200c", "vir"]
 
@@ -33,8 +33,8 @@ class Overdensity(NamedTuple):
     particles: NDArray[np.int64]
 
 
-def threshold(snapshot: Snapshot, definition: MassDefinition) -> float:
-    """The mean density inside a halo, comoving Msun h^2 / kpc^3.
+def threshold(cosmology: Cosmology, definition: MassDefinition, redshift: float = 0.0) -> float:
+    """The mean density inside a halo at that time, comoving Msun h^2 / kpc^3.
 
     "vir" is the top-hat collapse of G. L. Bryan and M. L. Norman, ApJ 495 (1998) 80, eq. 6, for a flat universe; whether the
     universe is flat is not checked.
@@ -44,14 +44,15 @@ def threshold(snapshot: Snapshot, definition: MassDefinition) -> float:
     ConfigError
         If the definition is unknown.
     """
+    critical = float(cosmology.critical_density(redshift))
     match definition:
         case "200m":
-            return 200.0 * snapshot.mean_density
+            return 200.0 * cosmology.mean_density
         case "200c":
-            return 200.0 * snapshot.critical_density
+            return 200.0 * critical
         case "vir":
-            x = snapshot.mean_density / snapshot.critical_density - 1.0  # both comoving: Omega_m(z) - 1
-            return (18.0 * np.pi**2 + 82.0 * x - 39.0 * x**2) * snapshot.critical_density
+            x = float(cosmology.matter_fraction(redshift)) - 1.0
+            return (18.0 * np.pi**2 + 82.0 * x - 39.0 * x**2) * critical
     raise ConfigError("unknown mass definition", got=definition, expected="200m, 200c or vir", fix="choose one of the three")
 
 
@@ -85,7 +86,7 @@ def overdensity(particles: Particles, centres: ArrayLike, group_masses: ArrayLik
     --------
     >>> from triptych.halos import index, overdensity, read_catalogue, read_snapshot, sample_data, threshold
     >>> snapshot, groups = read_snapshot(sample_data("tiny32")), read_catalogue(sample_data("tiny32"))
-    >>> halos = overdensity(index(snapshot), groups.positions[:2], groups.masses[:2], threshold(snapshot, "200m"))
+    >>> halos = overdensity(index(snapshot), groups.positions[:2], groups.masses[:2], threshold(snapshot.cosmology, "200m"))
     >>> [f"{ours / theirs:.4f}" for ours, theirs in zip(halos.mass, groups.m200m)]
     ['1.0000', '1.0000']
     """

@@ -13,14 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.errors import DataError
-from triptych.halos.files import PathLike, locate, parts
-from triptych.halos.hdf5 import attribute, finite, length_unit, mass_unit, number, open_hdf5
-
-MPC_IN_KM = 3.0856775814913673e19
-SOLAR_GM = 1.3271244e11  # nominal G M_sun in km^3 s^-2, IAU 2015 resolution B3
-
-#: Critical density today in Msun h^2 / kpc^3: 3 H0^2 / (8 pi G) with H0 = 100 h km/s/Mpc. G enters only through G M_sun.
-CRITICAL_DENSITY = 3.0 * (100.0 / MPC_IN_KM) ** 2 / (8.0 * np.pi * SOLAR_GM) * (MPC_IN_KM / 1e3) ** 3
+from triptych.halos.cosmology import Cosmology
+from triptych.halos.simulation.files import PathLike, locate, parts
+from triptych.halos.simulation.hdf5 import attribute, finite, length_unit, mass_unit, number, open_hdf5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +28,14 @@ class Snapshot:
     masses : (particle,), Msun/h; a read-only view of one number where all particles weigh the same.
     box_size : comoving kpc/h.
     redshift, scale_factor : of the output.
-    omega_matter, omega_lambda, hubble : density parameters today, and H0 / (100 km/s/Mpc).
+    cosmology : density parameters and the Hubble constant.
     softening : Plummer-equivalent, comoving kpc/h at this time, the largest of the particle types present; None if unknown.
     path : the (first) file.
 
     Raises
     ------
     DataError
-        If the box, the time or the cosmology cannot be.
+        If the box or the time cannot be.
     """
 
     positions: NDArray[np.float64]
@@ -48,14 +43,12 @@ class Snapshot:
     box_size: float
     redshift: float
     scale_factor: float
-    omega_matter: float
-    omega_lambda: float
-    hubble: float
+    cosmology: Cosmology
     softening: float | None
     path: Path
 
     def __post_init__(self) -> None:
-        for name in ("box_size", "scale_factor", "omega_matter", "hubble"):
+        for name in ("box_size", "scale_factor"):
             if not getattr(self, name) > 0:
                 raise DataError(
                     f"{name} cannot be", got=getattr(self, name), expected="> 0", fix=f"look at the header of {self.path}"
@@ -67,18 +60,6 @@ class Snapshot:
                 expected="a = 1 / (1 + z)",
                 fix=f"look at the header of {self.path}; runs without cosmology are not read",
             )
-
-    @property
-    def mean_density(self) -> float:
-        """Mean comoving matter density in Msun h^2 / kpc^3; the same at all times."""
-        return self.omega_matter * CRITICAL_DENSITY
-
-    @property
-    def critical_density(self) -> float:
-        """Critical density at this time in comoving units, Msun h^2 / kpc^3: rho_c0 E(z)^2 a^3."""
-        a = self.scale_factor
-        curvature = 1.0 - self.omega_matter - self.omega_lambda
-        return CRITICAL_DENSITY * (self.omega_matter + curvature * a + self.omega_lambda * a**3)
 
 
 def read_snapshot(path: PathLike, output: int | None = None) -> Snapshot:
@@ -113,12 +94,12 @@ def read_snapshot(path: PathLike, output: int | None = None) -> Snapshot:
         expected = attribute(file, "NumPart_Total", "Header")
         box_size = number(file, "BoxSize", "Header", "Parameters") * length_unit(file)
         scale_factor = number(file, "Time", "Header")
-        cosmology = {
-            "redshift": round(number(file, "Redshift", "Header"), 12) + 0.0,  # GADGET ends at a = 1 - 1e-16
-            "omega_matter": number(file, "Omega0", "Parameters", "Header"),
-            "omega_lambda": number(file, "OmegaLambda", "Parameters", "Header"),
-            "hubble": number(file, "HubbleParam", "Parameters", "Header"),
-        }
+        redshift = round(number(file, "Redshift", "Header"), 12) + 0.0  # GADGET ends at a = 1 - 1e-16
+        cosmology = Cosmology(
+            omega_matter=number(file, "Omega0", "Parameters", "Header"),
+            omega_lambda=number(file, "OmegaLambda", "Parameters", "Header"),
+            hubble=number(file, "HubbleParam", "Parameters", "Header"),
+        )
         softening = _softening(file, np.flatnonzero(expected), scale_factor)
     blocks = [block for part in parts(first, count) for block in _read_part(part)]
     found = sum(len(positions) for positions, _ in blocks)
@@ -135,10 +116,11 @@ def read_snapshot(path: PathLike, output: int | None = None) -> Snapshot:
         positions=wrapped,
         masses=_join_masses([masses for _, masses in blocks]),
         box_size=box_size,
+        redshift=redshift,
         scale_factor=scale_factor,
+        cosmology=cosmology,
         softening=softening,
         path=first,
-        **cosmology,
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from triptych.errors import DataError
-from triptych.halos.snapshot import Snapshot
+from triptych.halos.simulation.snapshot import Snapshot
 
 
 class Sphere(NamedTuple):
