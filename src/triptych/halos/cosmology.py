@@ -1,6 +1,6 @@
 """The background that every station stands on.
 
-In: the density parameters of a run. Out: mean and critical density, expansion rate, age and the time that it takes to cross a halo.
+In: the density parameters of a run. Out: mean and critical density, expansion rate, age, and the time to cross a halo.
 """
 
 from __future__ import annotations
