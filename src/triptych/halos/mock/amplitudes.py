@@ -1,0 +1,51 @@
+"""Every number of the mock universe, and where it comes from.
+
+In: nothing. Out: constants. They were frozen before any network was trained on the mock; a change needs a better source, and shows
+the table of degrees of freedom before and after. What no source was found for is marked as an assumption.
+"""
+
+from __future__ import annotations
+
+# Accretion history: the population of diffmah (Hearin et al. 2021, arXiv:2105.05859) in the calibration that diffmah 0.7.3 ships.
+#: Histories of single halos scatter by this many dex about the smooth form ("typical accuracy of 0.1 dex", abstract there).
+HISTORY_SCATTER = 0.1
+#: Correlation length of that scatter in dynamical times. Assumption: a halo cannot change much faster than matter crosses it.
+HISTORY_MEMORY = 1.0
+
+# Concentration: <rho>(r_-2) = C rho_crit(z_-2) with M(z_-2) = M(r_-2) (Ludlow et al. 2013, arXiv:1302.0288).
+#: C for the Planck cosmology (Correa et al. 2015, arXiv:1502.00391, as in the authors' code commah).
+LUDLOW_DENSITY = 880.0
+#: log10 c at fixed mass and formation time scatters by this (Giocoli, Tormen & Sheth 2012, arXiv:1111.6977, abstract).
+CONCENTRATION_SCATTER = 0.09
+
+# Orbiting matter: truncated Einasto profile of Diemer (2023, arXiv:2205.03420), alpha and beta as for individual halos there.
+EINASTO_ALPHA, TRUNCATION_BETA = 0.18, 3.0
+#: r_t / R200m = A (1 + B Om) (1 + C exp(-Gamma / D)) (Diemer & Kravtsov 2014, arXiv:1401.1216, used in colossus for that profile).
+TRUNCATION = (0.43, 0.92, 2.18, 1.91)
+#: log10 r_t scatters as log10 R_sp does at fixed Gamma and nu: a + b Gamma - c nu, at least the floor (Diemer 2020,
+#: arXiv:2007.10992, as in colossus). That r_t scatters as R_sp is an assumption.
+TRUNCATION_SCATTER, TRUNCATION_SCATTER_FLOOR = (0.050135, 0.003548, 0.010766), 0.02
+
+# Infalling matter: delta_1 rho_m [(delta_1 / delta_max)^(1/zeta) + (r / R200m)^(s/zeta)]^-zeta (Diemer 2023), colossus' values.
+INFALL_DENSITY, INFALL_SLOPE, INFALL_MAXIMUM, INFALL_ZETA = 10.0, 1.5, 100.0, 0.5
+#: Scatter of log10 delta_1 between halos: the density between 1.0 and 1.4, and 1.4 and 2 r200m then scatters by 0.17 and 0.22 dex.
+#: Two runs of GADGET-4 have 0.18 to 0.20 and 0.25 dex there (52 halos of 800 particles or more; docs/mock.md); Diemer (2022,
+#: arXiv:2112.03921, abstract) finds up to 1 dex in the infalling term.
+INFALL_SCATTER = 0.4
+
+# Shape: c/a = 0.54 (M / M*)^-0.05, Gaussian scatter 0.1 (Allgood et al. 2006, astro-ph/0508497, abstract).
+SHORT_AXIS, SHORT_AXIS_SLOPE, SHORT_AXIS_SCATTER, SHORT_AXIS_RANGE = 0.54, -0.05, 0.1, (0.2, 1.0)
+#: Between the short and the long axis the middle one follows Jing & Suto (2002, astro-ph/0202064), whose density of
+#: p = a/b given a/c peaks halfway between max(a/c, this) and 1 and vanishes at both ends.
+MIDDLE_AXIS_FLOOR = 0.5
+
+# Substructure: Han et al. (2016, arXiv:1509.02175) with the numbers of the authors' code SubGen; M is the host's mass in 1e10 Msun/h.
+SUBHALO_ABUNDANCE = (0.1, -0.02)  # dN/dln m = A M (m / 1e10)^-alpha / 1e10 with A = 0.1 M^-0.02, m the mass at infall
+SUBHALO_SLOPE = 0.95
+SUBHALO_SURVIVORS = 0.55  # share that survives
+SUBHALO_BOUND = (0.5, -0.03)  # median bound share at R200: 0.5 M^-0.03 ...
+SUBHALO_STRIPPING = (1.7, -0.04)  # ... and elsewhere times (r / R200)^(1.7 M^-0.04)
+SUBHALO_BOUND_SCATTER = 1.1  # of ln of the bound share, which is cut at 1
+SUBHALO_LARGEST = 0.1  # infall mass over the host's mass, as in the authors' examples
+SUBHALO_PARTICLES = 20  # the smallest clump
+SUBHALO_CONCENTRATION_SCATTER = 0.13  # dex about the median concentration (Giocoli et al. 2012; SubGen)
