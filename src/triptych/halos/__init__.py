@@ -20,8 +20,11 @@ True
 from triptych.halos.cosmology import CRITICAL_DENSITY, Cosmology
 from triptych.halos.measure import measure
 from triptych.halos.sample import sample_data
-from triptych.halos.simulation.catalogue import Catalogue, read_catalogue
-from triptych.halos.simulation.snapshot import Snapshot, read_snapshot
+from triptych.halos.simulation.catalogue import Catalogue, Subhalos, read_catalogue, read_subhalos
+from triptych.halos.simulation.linking import link_particles
+from triptych.halos.simulation.snapshot import Snapshot, read_particle_ids, read_snapshot
+from triptych.halos.simulation.tree_files import read_links, read_tree, read_tree_file
+from triptych.halos.simulation.trees import Branch, MergerTree, ProgenitorTree
 from triptych.halos.structure.nfw import NFWFit, fit_nfw, nfw_density, nfw_mass, nfw_shells, sample_nfw
 from triptych.halos.structure.overdensity import MassDefinition, Overdensity, overdensity, threshold
 from triptych.halos.structure.shells import Profiles, Stack, density_profiles, log_edges, stack
@@ -29,19 +32,24 @@ from triptych.halos.structure.spheres import Particles, Sphere, index
 
 __all__ = [
     "CRITICAL_DENSITY",
+    "Branch",
     "Catalogue",
     "Cosmology",
     "MassDefinition",
+    "MergerTree",
     "NFWFit",
     "Overdensity",
     "Particles",
     "Profiles",
+    "ProgenitorTree",
     "Snapshot",
     "Sphere",
     "Stack",
+    "Subhalos",
     "density_profiles",
     "fit_nfw",
     "index",
+    "link_particles",
     "log_edges",
     "measure",
     "nfw_density",
@@ -49,7 +57,12 @@ __all__ = [
     "nfw_shells",
     "overdensity",
     "read_catalogue",
+    "read_links",
+    "read_particle_ids",
     "read_snapshot",
+    "read_subhalos",
+    "read_tree",
+    "read_tree_file",
     "sample_data",
     "sample_nfw",
     "stack",

@@ -9,6 +9,7 @@ import pytest
 from tests.halos import gadget
 from triptych.errors import DataError
 from triptych.halos import Cosmology, read_snapshot, sample_data
+from triptych.halos.simulation.snapshot import read_particle_ids
 
 RNG = np.random.default_rng(1)
 POSITIONS = RNG.uniform(0, 1000, (60, 3))
@@ -60,6 +61,15 @@ def test_masses_of_each_particle_and_several_types(tmp_path):
     snapshot = read_snapshot(path)
     assert snapshot.masses.tolist() == pytest.approx([*(1e10 * np.arange(60)), 2e10])
     assert snapshot.positions[-1].tolist() == [1, 2, 3]
+    dark, stars = read_snapshot(path, types=[1]), read_snapshot(path, types=[4])
+    np.testing.assert_array_equal(dark.positions, snapshot.positions[:-1])
+    assert (stars.positions.tolist(), stars.masses.tolist()) == ([[1, 2, 3]], pytest.approx([2e10]))
+    np.testing.assert_array_equal(read_snapshot(path, types=(4, 1)).masses, snapshot.masses)
+    with pytest.raises(DataError, match="does not hold the particles"):
+        read_snapshot(path, types=[0])
+    for none in ([6], [-1], []):
+        with pytest.raises(DataError, match="knows no such particle type"):
+            read_snapshot(path, types=none)
 
 
 @pytest.mark.parametrize("pattern", ["snapshot_012.{}.hdf5", "snapdir_012/snapshot_012.{}.hdf5"])
@@ -192,4 +202,71 @@ def test_absent_or_too_few_particles_are_refused(tmp_path):
     with h5py.File(path, "r+") as file:
         del file["PartType1/Coordinates"]
     with pytest.raises(DataError, match="has no Coordinates"):
+        read_snapshot(path)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_ids_come_in_the_order_of_the_file(tmp_path, parts):
+    names = 2**64 - 1 - RNG.permutation(60).astype(np.uint64)
+    path = str(tmp_path / ("snapshot_000.hdf5" if parts == 1 else "snapshot_000.{}.hdf5"))
+    gadget.write_snapshot(path, POSITIONS, parts=parts)
+    for part, rows in enumerate(np.array_split(names, parts)):
+        with h5py.File(path.format(part), "r+") as file:
+            file["PartType1/ParticleIDs"] = rows
+    np.testing.assert_array_equal(read_particle_ids(tmp_path), names)
+    with h5py.File(path.format(parts - 1), "r+") as file:
+        del file["PartType1/ParticleIDs"]
+    with pytest.raises(DataError, match=r"PartType1 has no ParticleIDs(.|\n)*Coordinates"):
+        read_particle_ids(tmp_path)
+    with pytest.raises(DataError, match="does not hold the particles"):
+        read_particle_ids(tmp_path, type=2)
+
+
+def test_ids_that_are_no_whole_numbers_are_refused(tmp_path):
+    gadget.write_snapshot(tmp_path / "snapshot_000.hdf5", POSITIONS)
+    with h5py.File(tmp_path / "snapshot_000.hdf5", "r+") as file:
+        file["PartType1/ParticleIDs"] = np.arange(60.0)
+    with pytest.raises(DataError, match="no whole numbers"):
+        read_particle_ids(tmp_path)
+
+
+@pytest.mark.parametrize("unit", [gadget.KPC, gadget.MPC])
+@pytest.mark.parametrize(
+    ("data", "name", "wrong"),
+    [
+        ("Coordinates", "to_cgs", 3.0857e23),
+        ("Coordinates", "h_scaling", 0.0),
+        ("Coordinates", "a_scaling", 0.0),
+        ("Masses", "to_cgs", 1.989e33),
+        ("Masses", "a_scaling", 1.0),
+    ],
+)
+def test_units_of_a_dataset_that_contradict_the_parameters_are_refused(tmp_path, unit, data, name, wrong):
+    path = tmp_path / "snapshot_000.hdf5"
+    gadget.write_snapshot(path, POSITIONS, masses=np.ones(60), parameter=gadget.parameters(unit_length=unit))
+    with h5py.File(path, "r+") as file:
+        file["PartType1/Coordinates"].attrs.update(to_cgs=unit * (1 + 2e-7), a_scaling=1.0, h_scaling=-1.0)
+        file["PartType1/Masses"].attrs.update(to_cgs=1.989e43, a_scaling=0.0, h_scaling=-1.0)
+    assert len(read_snapshot(path).positions) == 60
+    with h5py.File(path, "r+") as file:
+        file[f"PartType1/{data}"].attrs[name] = wrong
+    with pytest.raises(DataError, match=f"contradicts itself: {name} of PartType1/{data}"):
+        read_snapshot(path)
+
+
+def test_parts_with_other_units_are_converted_each(tmp_path):
+    pattern = str(tmp_path / "snapshot_000.{}.hdf5")
+    gadget.write_snapshot(pattern, POSITIONS, parts=2)
+    with h5py.File(pattern.format(1), "r+") as file:
+        file["Parameters"].attrs["UnitLength_in_cm"] = gadget.MPC
+        file["PartType1/Coordinates"][...] /= 1000
+    np.testing.assert_allclose(read_snapshot(tmp_path).positions, POSITIONS, rtol=1e-12)
+
+
+def test_a_short_mass_table_leaves_masses_missing(tmp_path):
+    path = tmp_path / "snapshot_000.hdf5"
+    gadget.write_snapshot(path, POSITIONS)
+    with h5py.File(path, "r+") as file:
+        file["Header"].attrs["MassTable"] = 1.0
+    with pytest.raises(DataError, match="the masses of PartType1 are missing"):
         read_snapshot(path)

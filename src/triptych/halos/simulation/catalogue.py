@@ -1,19 +1,32 @@
 """The second station: halos as the group finder saw them.
 
-In: a catalogue of FOF groups by GADGET-4 (HDF5, in one file or in parts). Out: centres, sizes and SUBFIND's own masses.
+In: a catalogue of FOF groups and subhalos by GADGET-4 (HDF5, in one file or in parts). Out: centres, sizes and SUBFIND's own
+masses, and which particles of the snapshot belong to which halo.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.errors import DataError
 from triptych.halos.simulation.files import PathLike, locate, parts
-from triptych.halos.simulation.hdf5 import finite, length_unit, mass_unit, number, open_hdf5
+from triptych.halos.simulation.hdf5 import (
+    COUNT,
+    COUNT_OF_TYPE,
+    NUMBER,
+    VECTOR,
+    length_unit,
+    mass_unit,
+    number,
+    open_hdf5,
+    read_table,
+    same_units,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,54 +89,155 @@ def read_catalogue(path: PathLike, output: int | None = None) -> Catalogue:
     >>> len(read_catalogue(sample_data("tiny32"), 0).lengths)
     0
     """
-    first = locate(path, "fof_subhalo_tab", output)
-    with open_hdf5(first) as file:
-        count = int(number(file, "NumFiles", "Header"))
-        expected = int(number(file, "Ngroups_Total", "Header"))
-        length, mass = length_unit(file), mass_unit(file)
-        box_size = number(file, "BoxSize", "Header", "Parameters") * length
-        redshift, scale_factor = number(file, "Redshift", "Header"), number(file, "Time", "Header")
-    paths = parts(first, count)
-
-    def column(name: str, shape: tuple[int, ...] = ()) -> NDArray[np.float64]:
-        blocks = [_read_column(part, name) for part in paths]
-        values = np.concatenate([block for block in blocks if len(block)] or [np.empty((0, *shape))])
-        if len(values) != expected:
-            raise DataError(
-                "the catalogue does not hold the groups that its header counts",
-                got=f"{len(values)} rows in Group/{name}",
-                expected=str(expected),
-                fix=f"is {first} complete?",
-            )
-        return values
-
+    output_file = _open(path, output)
+    length, mass = output_file.length, output_file.mass
+    names = [f"Group_{quantity}_{kind}200" for quantity in "MR" for kind in ("Mean", "Crit", "TopHat")]
+    table = read_table(
+        output_file.path,
+        "Group",
+        {"GroupPos": VECTOR, "GroupLen": COUNT, "GroupMass": NUMBER} | dict.fromkeys(names, NUMBER),
+    )
     return Catalogue(
-        positions=np.mod(column("GroupPos", (3,)) * length, box_size),
-        lengths=column("GroupLen").astype(np.int64),
-        masses=column("GroupMass") * mass,
-        m200m=column("Group_M_Mean200") * mass,
-        r200m=column("Group_R_Mean200") * length,
-        m200c=column("Group_M_Crit200") * mass,
-        r200c=column("Group_R_Crit200") * length,
-        mvir=column("Group_M_TopHat200") * mass,
-        rvir=column("Group_R_TopHat200") * length,
-        box_size=box_size,
-        redshift=redshift,
-        scale_factor=scale_factor,
-        path=first,
+        positions=np.mod(table["GroupPos"] * length, output_file.box_size),
+        lengths=table["GroupLen"],
+        masses=table["GroupMass"] * mass,
+        m200m=table["Group_M_Mean200"] * mass,
+        r200m=table["Group_R_Mean200"] * length,
+        m200c=table["Group_M_Crit200"] * mass,
+        r200c=table["Group_R_Crit200"] * length,
+        mvir=table["Group_M_TopHat200"] * mass,
+        rvir=table["Group_R_TopHat200"] * length,
+        box_size=output_file.box_size,
+        redshift=output_file.redshift,
+        scale_factor=output_file.scale_factor,
+        path=output_file.path,
     )
 
 
-def _read_column(path: Path, name: str) -> NDArray[np.float64]:
-    """One dataset of the groups in one file; no rows where the file has no groups."""
-    with open_hdf5(path) as file:
-        if int(number(file, "Ngroups_ThisFile", "Header")) == 0:
-            return np.empty(0)
-        if "Group" not in file or name not in file["Group"]:
-            raise DataError(
-                f"the catalogue has no Group/{name}",
-                got=", ".join(file.get("Group", {})) or "no Group at all",
-                expected="a catalogue of GADGET-4 with FOF and SUBFIND",
-                fix=f"look at {path}",
-            )
-        return finite(np.asarray(file["Group"][name], dtype=np.float64), f"Group/{name}", path)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subhalos:
+    """Subhalos at one time; all arrays have one row per subhalo, in the order of the file (by group, then largest first).
+
+    Attributes
+    ----------
+    positions : (subhalo, 3), comoving kpc/h in [0, box_size): the minimum of the potential (``SubhaloPos``).
+    lengths : (subhalo,), bound particles.
+    masses : (subhalo,), Msun/h, of the bound particles.
+    group : (subhalo,), FOF group that holds it.
+    rank : (subhalo,), place in that group; 0 is its largest subhalo.
+    box_size : comoving kpc/h.
+    redshift, scale_factor : of the output.
+    path : the (first) file.
+    """
+
+    positions: NDArray[np.float64]
+    lengths: NDArray[np.int64]
+    masses: NDArray[np.float64]
+    group: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    box_size: float
+    redshift: float
+    scale_factor: float
+    path: Path
+
+
+def read_subhalos(path: PathLike, output: int | None = None) -> Subhalos:
+    """Read the subhalos of an output of GADGET-4; an output without any gives empty arrays.
+
+    Parameters
+    ----------
+    path : a file ``fof_subhalo_tab_NNN.hdf5``, any part ``fof_subhalo_tab_NNN.k.hdf5``, or the folder of a run.
+    output : the number NNN in a folder; None takes the last one.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_catalogue`.
+
+    Notes
+    -----
+    Time and memory grow linearly with the number of subhalos.
+
+    Examples
+    --------
+    >>> from triptych.halos import read_subhalos, sample_data
+    >>> subhalos = read_subhalos(sample_data("tiny32"))
+    >>> len(subhalos.lengths), subhalos.group[:5].tolist(), subhalos.rank[:5].tolist()
+    (72, [0, 0, 0, 0, 0], [0, 1, 2, 3, 4])
+    """
+    output_file = _open(path, output)
+    table = read_table(
+        output_file.path,
+        "Subhalo",
+        {
+            "SubhaloPos": VECTOR,
+            "SubhaloLen": COUNT,
+            "SubhaloMass": NUMBER,
+            "SubhaloGroupNr": COUNT,
+            "SubhaloRankInGr": COUNT,
+        },
+    )
+    return Subhalos(
+        positions=np.mod(table["SubhaloPos"] * output_file.length, output_file.box_size),
+        lengths=table["SubhaloLen"],
+        masses=table["SubhaloMass"] * output_file.mass,
+        group=table["SubhaloGroupNr"],
+        rank=table["SubhaloRankInGr"],
+        box_size=output_file.box_size,
+        redshift=output_file.redshift,
+        scale_factor=output_file.scale_factor,
+        path=output_file.path,
+    )
+
+
+def read_slices(
+    path: PathLike, output: int | None = None, *, of: Literal["Group", "Subhalo"], type: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the particles of each halo lie in the snapshot of the same output, whose particles are sorted by halo.
+
+    Parameters
+    ----------
+    path, output : as in :func:`read_catalogue`.
+    of : FOF groups, or subhalos (their bound particles, the most bound first).
+    type : particle type.
+
+    Returns
+    -------
+    first, count : both (halo,): halo h has the particles first[h], ..., first[h] + count[h] - 1 of that type.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_catalogue`, or if the catalogue knows no such particle type.
+    """
+    file = locate(path, "fof_subhalo_tab", output)
+    table = read_table(file, of, {f"{of}OffsetType": COUNT_OF_TYPE, f"{of}LenType": COUNT_OF_TYPE})
+    kinds = min(column.shape[1] for column in table.values())
+    if not 0 <= type < kinds:
+        raise DataError(
+            "the catalogue knows no such particle type", got=type, expected=f"0 to {kinds - 1}", fix=f"look at {file}"
+        )
+    return table[f"{of}OffsetType"][:, type], table[f"{of}LenType"][:, type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """What the header of a catalogue says: units in kpc and solar masses, box size in comoving kpc/h, time."""
+
+    path: Path
+    length: float
+    mass: float
+    box_size: float
+    redshift: float
+    scale_factor: float
+
+
+def _open(path: PathLike, output: int | None) -> _Output:
+    first = locate(path, "fof_subhalo_tab", output)
+    with open_hdf5(first) as file:
+        count = int(number(file, "NumFiles", "Header"))
+        length, mass = length_unit(file), mass_unit(file)
+        box_size = number(file, "BoxSize", "Header", "Parameters") * length
+        redshift, scale_factor = number(file, "Redshift", "Header"), number(file, "Time", "Header")
+    same_units(parts(first, count))
+    return _Output(first, length, mass, box_size, redshift, scale_factor)

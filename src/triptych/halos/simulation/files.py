@@ -13,10 +13,15 @@ from typing import Literal
 
 from triptych.errors import DataError, did_you_mean
 
-Kind = Literal["snapshot", "fof_subhalo_tab"]
+Kind = Literal["snapshot", "fof_subhalo_tab", "subhalo_desc", "subhalo_prog"]
 PathLike = str | os.PathLike[str]
 
-FOLDER: dict[Kind, str] = {"snapshot": "snapdir", "fof_subhalo_tab": "groups"}
+FOLDER: dict[Kind, str] = {
+    "snapshot": "snapdir",
+    "fof_subhalo_tab": "groups",
+    "subhalo_desc": "groups",
+    "subhalo_prog": "groups",
+}
 _NUMBER = re.compile(r"_(\d+)(?:\.\d+)?\.hdf5$")
 _PART = re.compile(r"\.\d+\.hdf5$")
 
@@ -69,6 +74,26 @@ def outputs(folder: Path, kind: Kind) -> dict[int, Path]:
     single_or_first = re.compile(rf"^{kind}_(\d+)(?:\.0)?\.hdf5$")
     matches = ((single_or_first.match(path.name), path) for path in candidates)
     return {int(match[1]): path for match, path in matches if match}
+
+
+def tree_file(folder: Path) -> Path | None:
+    """The (first) file of the merger trees of the run in `folder`; None where there is none."""
+    places = ("trees.hdf5", "trees.0.hdf5", "treedata/trees.0.hdf5")
+    return next((folder / place for place in places if (folder / place).is_file()), None)
+
+
+def run_folder(path: PathLike) -> Path:
+    """The folder of a run.
+
+    Raises
+    ------
+    DataError
+        If it is not a folder.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DataError("no such folder", got=folder, expected="the folder of a run of GADGET-4", fix="name the output folder")
+    return folder
 
 
 def parts(first: Path, count: int) -> tuple[Path, ...]:

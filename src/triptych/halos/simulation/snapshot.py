@@ -1,10 +1,12 @@
 """The first station: particles.
 
-In: a snapshot of GADGET-4 (HDF5, in one file or in parts). Out: positions and masses of all matter, with the cosmology.
+In: a snapshot of GADGET-4 (HDF5, in one file or in parts). Out: positions and masses of all matter, or of some particle types,
+with the cosmology; and the identity of each particle.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +17,22 @@ from numpy.typing import NDArray
 from triptych.errors import DataError
 from triptych.halos.cosmology import Cosmology
 from triptych.halos.simulation.files import PathLike, locate, parts
-from triptych.halos.simulation.hdf5 import attribute, finite, length_unit, mass_unit, number, open_hdf5
+from triptych.halos.simulation.hdf5 import (
+    KPC_IN_CM,
+    SOLAR_MASS_IN_G,
+    attribute,
+    check_units,
+    finite,
+    length_unit,
+    mass_unit,
+    number,
+    open_hdf5,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All matter in a periodic box at one time.
+    """Matter in a periodic box at one time.
 
     Attributes
     ----------
@@ -62,19 +74,20 @@ class Snapshot:
             )
 
 
-def read_snapshot(path: PathLike, output: int | None = None) -> Snapshot:
-    """Read a snapshot of GADGET-4: all particle types together, which is the total matter.
+def read_snapshot(path: PathLike, output: int | None = None, *, types: Sequence[int] | None = None) -> Snapshot:
+    """Read a snapshot of GADGET-4.
 
     Parameters
     ----------
     path : a file ``snapshot_NNN.hdf5``, any part ``snapshot_NNN.k.hdf5``, or the folder of a run.
     output : the number NNN in a folder; None takes the last one.
+    types : particle types, such as ``[1]`` for dark matter; None takes all of them, which is the total matter.
 
     Raises
     ------
     DataError
         If the file is missing, not HDF5, truncated, lacks header values or masses, holds fewer particles than its header
-        says, or numbers that are not finite.
+        says, none of the types asked for, or numbers that are not finite; if the units of its datasets contradict its parameters.
 
     Notes
     -----
@@ -91,7 +104,8 @@ def read_snapshot(path: PathLike, output: int | None = None) -> Snapshot:
     first = locate(path, "snapshot", output)
     with open_hdf5(first) as file:
         count = int(number(file, "NumFilesPerSnapshot", "Header"))
-        expected = attribute(file, "NumPart_Total", "Header")
+        total = attribute(file, "NumPart_Total", "Header")
+        kinds = _chosen(total, types, first)
         box_size = number(file, "BoxSize", "Header", "Parameters") * length_unit(file)
         scale_factor = number(file, "Time", "Header")
         redshift = round(number(file, "Redshift", "Header"), 12) + 0.0  # GADGET ends at a = 1 - 1e-16
@@ -100,16 +114,9 @@ def read_snapshot(path: PathLike, output: int | None = None) -> Snapshot:
             omega_lambda=number(file, "OmegaLambda", "Parameters", "Header"),
             hubble=number(file, "HubbleParam", "Parameters", "Header"),
         )
-        softening = _softening(file, np.flatnonzero(expected), scale_factor)
-    blocks = [block for part in parts(first, count) for block in _read_part(part)]
-    found = sum(len(positions) for positions, _ in blocks)
-    if found != expected.sum() or found == 0:
-        raise DataError(
-            "the snapshot does not hold the particles that its header counts",
-            got=f"{found} particles",
-            expected=f"{int(expected.sum())}, and at least one",
-            fix=f"is {first} complete?",
-        )
+        softening = _softening(file, [kind for kind in kinds if total[kind]], scale_factor)
+    blocks = [block for part in parts(first, count) for block in _read_part(part, kinds)]
+    _all_there(sum(len(positions) for positions, _ in blocks), total[kinds].sum(), first)
     wrapped = np.mod(np.concatenate([positions for positions, _ in blocks]), box_size)
     wrapped[wrapped >= box_size] = 0.0  # the remainder of a tiny negative number rounds up to the box itself
     return Snapshot(
@@ -124,18 +131,86 @@ def read_snapshot(path: PathLike, output: int | None = None) -> Snapshot:
     )
 
 
-def _read_part(path: Path) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def read_particle_ids(path: PathLike, output: int | None = None, *, type: int = 1) -> NDArray[np.uint64]:
+    """Read the identity of each particle of one type, in the order of the file, by which the catalogue finds its halos.
+
+    Parameters
+    ----------
+    path, output : as in :func:`read_snapshot`.
+    type : particle type; 1 is dark matter.
+
+    Returns
+    -------
+    (particle,)
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, holds no such particles or fewer than its header says, or lacks ``ParticleIDs``.
+
+    Examples
+    --------
+    >>> from triptych.halos import read_particle_ids, sample_data
+    >>> ids = read_particle_ids(sample_data("tiny32"))
+    >>> ids.shape, bool((np.sort(ids) == np.arange(1, 32**3 + 1)).all())
+    ((32768,), True)
+    """
+    first = locate(path, "snapshot", output)
+    with open_hdf5(first) as file:
+        count = int(number(file, "NumFilesPerSnapshot", "Header"))
+        total = attribute(file, "NumPart_Total", "Header")
+    name, blocks = f"PartType{type}", []
+    for part in parts(first, count):
+        with open_hdf5(part) as file:
+            if name in file:
+                if "ParticleIDs" not in file[name]:
+                    raise DataError(
+                        f"{name} has no ParticleIDs",
+                        got=", ".join(file[name]),
+                        expected="a snapshot that tells its particles apart",
+                        fix=f"halos cannot be followed through such snapshots: {part}",
+                    )
+                blocks.append(np.asarray(file[name]["ParticleIDs"]))
+    _all_there(sum(map(len, blocks)), total[_chosen(total, [type], first)].sum(), first)
+    ids = np.concatenate(blocks)
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise DataError(f"{name}/ParticleIDs are no whole numbers", got=ids.dtype, expected="integers", fix=f"look at {first}")
+    return ids.astype(np.uint64, copy=False)
+
+
+def _chosen(total: NDArray[np.float64], types: Sequence[int] | None, path: Path) -> list[int]:
+    """The particle types asked for."""
+    kinds = list(range(len(total))) if types is None else sorted(set(types))
+    absent = [kind for kind in kinds if not 0 <= kind < len(total)]
+    if absent or not kinds:
+        raise DataError(
+            "the snapshot knows no such particle type",
+            got=absent or types,
+            expected=f"0 to {len(total) - 1}",
+            fix=f"look at {path}",
+        )
+    return kinds
+
+
+def _all_there(found: int, expected: float, path: Path) -> None:
+    if found != expected or found == 0:
+        raise DataError(
+            "the snapshot does not hold the particles that its header counts",
+            got=f"{found} particles",
+            expected=f"{int(expected)}, and at least one",
+            fix=f"is {path} complete?",
+        )
+
+
+def _read_part(path: Path, kinds: Sequence[int]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Positions (kpc/h) and masses (Msun/h) of each particle type in one file."""
     blocks = []
     with open_hdf5(path) as file:
-        kinds = range(len(attribute(file, "NumPart_Total", "Header")))
-        table = (
-            attribute(file, "MassTable", "Header") * mass_unit(file)
-            if "MassTable" in file["Header"].attrs
-            else [0.0 for _ in kinds]
-        )
-        for kind, mass in zip(kinds, table, strict=True):
-            name = f"PartType{kind}"
+        length, mass_per_unit = length_unit(file), mass_unit(file)
+        listed = "Header" in file and "MassTable" in file["Header"].attrs
+        table = np.atleast_1d(attribute(file, "MassTable", "Header")) if listed else np.empty(0)
+        for kind in kinds:
+            name, mass = f"PartType{kind}", float(table[kind]) * mass_per_unit if kind < len(table) else 0.0
             if name not in file:
                 continue
             group = file[name]
@@ -143,11 +218,11 @@ def _read_part(path: Path) -> list[tuple[NDArray[np.float64], NDArray[np.float64
                 raise DataError(
                     f"{name} has no Coordinates", got=", ".join(group), expected="a full snapshot", fix=f"look at {path}"
                 )
-            positions = finite(np.asarray(group["Coordinates"], dtype=np.float64), f"{name}/Coordinates", path) * length_unit(
-                file
-            )
+            check_units(group["Coordinates"], length * KPC_IN_CM, 1.0)
+            positions = finite(np.asarray(group["Coordinates"], dtype=np.float64), f"{name}/Coordinates", path) * length
             if "Masses" in group:
-                masses = finite(np.asarray(group["Masses"], dtype=np.float64), f"{name}/Masses", path) * mass_unit(file)
+                check_units(group["Masses"], mass_per_unit * SOLAR_MASS_IN_G, 0.0)
+                masses = finite(np.asarray(group["Masses"], dtype=np.float64), f"{name}/Masses", path) * mass_per_unit
             elif mass > 0:
                 masses = np.broadcast_to(mass, len(positions))
             else:
@@ -157,7 +232,8 @@ def _read_part(path: Path) -> list[tuple[NDArray[np.float64], NDArray[np.float64
                     expected="one of the two",
                     fix=f"write the snapshot with masses: {path}",
                 )
-            blocks.append((positions, masses))
+            if len(positions):
+                blocks.append((positions, masses))
     return blocks
 
 
@@ -169,7 +245,7 @@ def _join_masses(masses: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.concatenate(masses)
 
 
-def _softening(file: h5py.File, kinds: NDArray[np.intp], scale_factor: float) -> float | None:
+def _softening(file: h5py.File, kinds: Sequence[int], scale_factor: float) -> float | None:
     """The largest softening of the particle types present, comoving kpc/h; a maximum in physical length caps it at late times."""
     parameters = file["Parameters"].attrs if "Parameters" in file else {}
     lengths = []
