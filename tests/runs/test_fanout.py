@@ -62,6 +62,13 @@ def test_results_come_in_order_and_do_not_depend_on_the_workers():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_results_are_handed_over_one_by_one(workers):
+    taken = {}
+    assert runs.map(draw, TASKS, workers=workers, each=taken.__setitem__) == [None] * len(TASKS)
+    assert [taken[number] for number in range(len(TASKS))] == runs.map(draw, TASKS)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_failing_task_is_named_and_takes_no_other_down(workers):
     with pytest.raises(runs.TasksFailedError) as caught:
         runs.map(refuse_three, TASKS, workers=workers)

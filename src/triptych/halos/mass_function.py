@@ -40,7 +40,7 @@ def tinker08(masses: ArrayLike, *, cosmology: Cosmology, power: Power, redshift:
     >>> planck = Cosmology(omega_matter=0.3089, omega_lambda=0.6911, hubble=0.6774)
     >>> density = tinker08([1e11, 1e13], cosmology=planck, power=Power())
     >>> [f"{number:.2e}" for number in density * 1e9]  # per (Mpc/h)^3
-    ['2.19e-02', '3.75e-04']
+    ['3.16e-02', '5.29e-04']
     """
     from colossus.lss import mass_function
 

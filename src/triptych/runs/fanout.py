@@ -49,7 +49,15 @@ class TasksFailedError(TriptychError):
         return TasksFailedError, (self.failures, self.results)
 
 
-def map(function: Callable[[T], R], tasks: Iterable[T], *, workers: int = 1, dask: str | None = None, label: str = "") -> list[R]:
+def map(
+    function: Callable[[T], R],
+    tasks: Iterable[T],
+    *,
+    workers: int = 1,
+    dask: str | None = None,
+    label: str = "",
+    each: Callable[[int, R], None] | None = None,
+) -> list[R]:
     """Apply `function` to each task.
 
     Parameters
@@ -60,6 +68,8 @@ def map(function: Callable[[T], R], tasks: Iterable[T], *, workers: int = 1, das
     dask : address of a Dask scheduler, or ``"local"`` for a cluster of `workers` processes on this machine. The tasks of a worker
         that dies are done again elsewhere; results that have arrived are not computed again.
     label : shown with the progress.
+    each : takes a task's number and result as soon as it is there, in this process; results are then not kept, and the list that
+        is returned holds None.
 
     Raises
     ------
@@ -84,7 +94,11 @@ def map(function: Callable[[T], R], tasks: Iterable[T], *, workers: int = 1, das
     with progress.task(label or function.__name__, len(todo)) as shown:
         for index, outcome in outcomes:
             try:
-                results[index] = outcome()
+                result = outcome()
+                if each is None:
+                    results[index] = result
+                else:
+                    each(index, result)
             except Exception as error:
                 failures[index] = Failure(task=todo[index], error=error)
             shown.advance()
@@ -106,7 +120,7 @@ def _in_processes(function: Callable[[T], R], todo: list[T], workers: int) -> It
     try:
         futures: dict[Future[R], int] = {pool.submit(function, task): index for index, task in enumerate(todo)}
         for future in as_completed(futures):
-            yield futures[future], future.result
+            yield futures.pop(future), future.result  # nothing holds the result after it was taken
     except BaseException:
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()  # an interrupted run does not wait for its tasks; they save what they have

@@ -1,7 +1,7 @@
 """Every number of the mock universe, and where it comes from.
 
-In: nothing. Out: constants. They were frozen before any network was trained on the mock; a change needs a better source, and shows
-the table of degrees of freedom before and after. What no source was found for is marked as an assumption.
+In: nothing. Out: constants. They were frozen before any network was trained on the mock; a change needs a better source, and
+shows the table of degrees of freedom before and after. What no source was found for is marked as an assumption.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONCENTRATION_SCATTER = 0.09
 
 # Orbiting matter: truncated Einasto profile of Diemer (2023, arXiv:2205.03420), alpha and beta as for individual halos there.
 EINASTO_ALPHA, TRUNCATION_BETA = 0.18, 3.0
-#: r_t / R200m = A (1 + B Om) (1 + C exp(-Gamma / D)) (Diemer & Kravtsov 2014, arXiv:1401.1216, used in colossus for that profile).
+#: r_t / R200m = A (1 + B Om) (1 + C exp(-Gamma / D)) (Diemer & Kravtsov 2014, arXiv:1401.1216, as colossus uses it here).
 TRUNCATION = (0.43, 0.92, 2.18, 1.91)
 #: log10 r_t scatters as log10 R_sp does at fixed Gamma and nu: a + b Gamma - c nu, at least the floor (Diemer 2020,
 #: arXiv:2007.10992, as in colossus). That r_t scatters as R_sp is an assumption.
@@ -28,8 +28,8 @@ TRUNCATION_SCATTER, TRUNCATION_SCATTER_FLOOR = (0.050135, 0.003548, 0.010766), 0
 
 # Infalling matter: delta_1 rho_m [(delta_1 / delta_max)^(1/zeta) + (r / R200m)^(s/zeta)]^-zeta (Diemer 2023), colossus' values.
 INFALL_DENSITY, INFALL_SLOPE, INFALL_MAXIMUM, INFALL_ZETA = 10.0, 1.5, 100.0, 0.5
-#: Scatter of log10 delta_1 between halos: the density between 1.0 and 1.4, and 1.4 and 2 r200m then scatters by 0.17 and 0.22 dex.
-#: Two runs of GADGET-4 have 0.18 to 0.20 and 0.25 dex there (52 halos of 800 particles or more; docs/mock.md); Diemer (2022,
+#: Scatter of log10 delta_1 between halos: the density in the shells 1.0 to 1.4 and 1.4 to 2.0 r200m then scatters by 0.17 and
+#: 0.22 dex. Two runs of GADGET-4 have 0.18 to 0.20 and 0.25 dex there (52 halos of 800 particles or more); Diemer (2022,
 #: arXiv:2112.03921, abstract) finds up to 1 dex in the infalling term.
 INFALL_SCATTER = 0.4
 
@@ -39,7 +39,7 @@ SHORT_AXIS, SHORT_AXIS_SLOPE, SHORT_AXIS_SCATTER, SHORT_AXIS_RANGE = 0.54, -0.05
 #: p = a/b given a/c peaks halfway between max(a/c, this) and 1 and vanishes at both ends.
 MIDDLE_AXIS_FLOOR = 0.5
 
-# Substructure: Han et al. (2016, arXiv:1509.02175) with the numbers of the authors' code SubGen; M is the host's mass in 1e10 Msun/h.
+# Substructure: Han et al. (2016, arXiv:1509.02175), numbers of the authors' code SubGen; M is the host's mass in 1e10 Msun/h.
 SUBHALO_ABUNDANCE = (0.1, -0.02)  # dN/dln m = A M (m / 1e10)^-alpha / 1e10 with A = 0.1 M^-0.02, m the mass at infall
 SUBHALO_SLOPE = 0.95
 SUBHALO_SURVIVORS = 0.55  # share that survives

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,8 +39,8 @@ class _Box:
     ----------
     side : kpc/h.
     centres : (halo, 3), kpc/h: halos stay where they are.
-    matter : for each halo its particles (particle, 3) as they are when it is heaviest, in the order in which it loses them back in
-        time, last first; kpc/h from the centre.
+    matter : for each halo its particles (particle, 3) as they are when it is heaviest, kpc/h from the centre; a lighter halo has
+        the first ones.
     share : (halo, output), mass over the largest that it ever had.
     """
 
@@ -75,7 +76,13 @@ class _Output(NamedTuple):
 
 
 def write_simulation(
-    universe: Universe, folder: str | os.PathLike[str], *, particles: int, softening: float, files: int = 1, rng: np.random.Generator
+    universe: Universe,
+    folder: str | os.PathLike[str],
+    *,
+    particles: int,
+    softening: float,
+    files: int = 1,
+    rng: np.random.Generator,
 ) -> Path:
     """Write a periodic box with all halos of the universe as snapshots, catalogues and trees, one output for each time.
 
@@ -143,7 +150,7 @@ def write_simulation(
             _write_catalogue(target, box, output)
             found.append(output._replace(positions=np.empty((0, 3)), ids=np.empty(0, dtype=np.int64)))  # what the trees need
             task.advance()
-    for early, late in zip(found, found[1:], strict=False):
+    for early, late in pairwise(found):
         _write_links(target, early, late)
     _write_trees(target, box, found)
     return target
@@ -200,7 +207,8 @@ def _one_output(box: _Box, number: int, rng: np.random.Generator) -> _Output:
     return _Output(
         number=number,
         positions=np.mod(
-            np.concatenate([positions for _, _, positions, _, _ in groups] + [where for where, _ in outskirts] + [between]), box.side
+            np.concatenate([positions for _, _, positions, _, _ in groups] + [where for where, _ in outskirts] + [between]),
+            box.side,
         ),
         ids=np.concatenate([taken, free]),
         halo=np.array([halo for _, halo, *_ in groups], dtype=np.intp),
@@ -223,7 +231,7 @@ def _between(
     found = np.empty((0, 3))
     while len(found) < number:
         trial = rng.uniform(0.0, side, (int(1.1 * (number - len(found))) + 100, 3))
-        tree = cKDTree(trial, boxsize=side)
+        tree = cKDTree(trial, boxsize=np.full(3, side))
         for near in tree.query_ball_point(centres, reaches):
             trial[near] = np.nan
         found = np.concatenate([found, trial[~np.isnan(trial[:, 0])]])
@@ -359,7 +367,7 @@ def _path(folder: Path, kind: str, number: int, part: int, files: int) -> Path:
 
 def _write(path: Path, attributes: Mapping[str, Mapping[str, Any]], columns: Mapping[str, ArrayLike]) -> None:
     with h5py.File(path, "w") as file:
-        for group, values in attributes.items():
-            file.require_group(group).attrs.update(values)
+        for group, own in attributes.items():
+            file.require_group(group).attrs.update(own)
         for name, values in columns.items():
             file.create_dataset(name, data=np.asarray(values))

@@ -1,6 +1,6 @@
 """From a profile to particles.
 
-In: the true profile of a halo, its shape, and the mass of a particle. Out: particles about the centre: smooth, triaxial, clumpy, and
+In: the true profile of a halo, its shape, and the mass of a particle. Out: particles about the centre, triaxial, clumpy and
 Poisson distributed, whose mean density in spherical shells is the true profile.
 """
 
@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from triptych.halos.cosmology import HALO_OVERDENSITY, Cosmology
 from triptych.halos.mass_function import Power, in_colossus
 from triptych.halos.mock import amplitudes as known
-from triptych.halos.mock.structure import X, Structure, enclosed
+from triptych.halos.mock.structure import X, enclosed
 from triptych.halos.structure.nfw import nfw_mass
 
 _NORMAL = ndtri((np.arange(64) + 0.5) / 64)  # quantiles that stand for a normal distribution
@@ -23,7 +23,9 @@ _TRIAL = np.geomspace(1e-3, 100.0, 400)  # r / r_s at which the mass of a clump 
 _TRIAL_MASS = nfw_mass(_TRIAL, 1.0, 1.0)
 
 
-def draw_shapes(masses: NDArray[np.float64], *, cosmology: Cosmology, power: Power, rng: np.random.Generator) -> NDArray[np.float64]:
+def draw_shapes(
+    masses: NDArray[np.float64], *, cosmology: Cosmology, power: Power, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """(halo, 2) axis ratios b/a and c/a of mock halos of these masses (halo,), Msun/h.
 
     c/a by Allgood et al. (2006, astro-ph/0508497); p = c/b by Jing & Suto (2002, astro-ph/0202064): its density is a parabola
@@ -108,7 +110,7 @@ class Matter:
         inside = enclosed(density[None])[0]
         total = float(np.interp(reach / radius, X, inside)) / HALO_OVERDENSITY  # in units of the halo's mass
         axes = _rotation(rng)
-        slope = -np.gradient(np.log(density), np.log(X)).clip(-6.0, 0.0)
+        slope = np.gradient(np.log(density), np.log(X)).clip(-6.0, 0.0)
         share = self.bound_share(mass)
 
         def place(number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -129,7 +131,7 @@ class Matter:
         bound = infall * np.minimum(_median_bound(x, mass) * scatter, 1.0)
         kept = bound >= smallest
         particles = np.concatenate([smooth, self._clumps(centres[kept], infall[kept], bound[kept], rng)])
-        return particles[np.einsum("ij,ij->i", particles, particles) <= reach**2]
+        return np.asarray(particles[np.einsum("ij,ij->i", particles, particles) <= reach**2])
 
     def _clumps(
         self, centres: NDArray[np.float64], infall: NDArray[np.float64], bound: NDArray[np.float64], rng: np.random.Generator
@@ -166,9 +168,7 @@ def _median_bound(x: NDArray[np.float64], host: float) -> NDArray[np.float64]:
     return np.asarray(amplitude * unit**tilt * x ** (slope * unit**slope_tilt))
 
 
-def _invert(
-    inside: NDArray[np.float64], wanted: NDArray[np.float64], x: NDArray[np.float64] = X
-) -> NDArray[np.float64]:
+def _invert(inside: NDArray[np.float64], wanted: NDArray[np.float64], x: NDArray[np.float64] = X) -> NDArray[np.float64]:
     """The radii that enclose `wanted`, given the mass `inside` each x; a power law in between."""
     return np.asarray(np.exp(np.interp(np.log(wanted), np.log(inside), np.log(x))))
 

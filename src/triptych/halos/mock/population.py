@@ -18,6 +18,13 @@ FIRST_SCALE_FACTOR = 1.0 / 16.0
 _STEPS = 128
 
 
+def box_side(halos: int, lowest: float, highest: float, *, cosmology: Cosmology, power: Power) -> float:
+    """Side in comoving kpc/h of the cube that holds so many halos between two masses (Msun/h), on average."""
+    log_mass = np.linspace(np.log(lowest), np.log(highest), 400)
+    density = np.trapezoid(tinker08(np.exp(log_mass), cosmology=cosmology, power=power), log_mass)
+    return float(np.cbrt(halos / density))
+
+
 def draw_masses(
     count: int, lowest: float, highest: float, *, cosmology: Cosmology, power: Power, rng: np.random.Generator
 ) -> NDArray[np.float64]:

@@ -62,7 +62,7 @@ class Structure:
 
 
 def enclosed(density: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(halo, X) mean density inside x times x^3, from (halo, X) densities: power laws between the radii, r^-1 inside the first."""
+    """(halo, X) mean density inside x times x^3, from (halo, X) densities: power laws in between, r^-1 inside the first."""
     weighted = np.maximum(density, np.finfo(np.float64).tiny) * X**3  # where nothing orbits any more
     first = weighted[:, :1] / 2.0
     slope = np.diff(np.log(weighted), axis=1) / np.diff(np.log(X))
@@ -82,7 +82,7 @@ def assembly_concentration(
     inside = (np.log(2.0) - 0.5) / (np.log1p(trial) - trial / (1.0 + trial))  # M(r_-2) / M200m
     wanted = HALO_OVERDENSITY * cosmology.omega_matter * trial**3 * inside / known.LUDLOW_DENSITY  # E(z_-2)^2
     log_a = np.log(scale_factors)
-    passed = np.interp(-wanted, -cosmology.expansion(1.0 / scale_factors - 1.0) ** 2, log_a)
+    passed = np.interp(-wanted, -(cosmology.expansion(1.0 / scale_factors - 1.0) ** 2), log_a)
     log_share = np.log(histories / histories[:, -1:])
     excess = np.array([np.interp(passed, log_a, row) for row in log_share]) - np.log(inside)
     first = np.argmax(excess < 0.0, axis=1).clip(1)  # the core holds less than this from here on
@@ -105,7 +105,12 @@ def _recent_accretion(
 
 
 def draw_structure(
-    histories: NDArray[np.float64], scale_factors: NDArray[np.float64], *, cosmology: Cosmology, power: Power, rng: np.random.Generator
+    histories: NDArray[np.float64],
+    scale_factors: NDArray[np.float64],
+    *,
+    cosmology: Cosmology,
+    power: Power,
+    rng: np.random.Generator,
 ) -> Structure:
     """Concentration from when the core assembled, truncation from what fell in during the last dynamical time, and scatter.
 
@@ -122,7 +127,9 @@ def draw_structure(
     a, b, c, d = known.TRUNCATION
     median = a * (1.0 + b * cosmology.omega_matter) * (1.0 + c * np.exp(-gamma / d))
     s0, s_gamma, s_nu = known.TRUNCATION_SCATTER
-    scatter = np.maximum(s0 + s_gamma * gamma - s_nu * peak_height(mass, cosmology=cosmology, power=power), known.TRUNCATION_SCATTER_FLOOR)
+    scatter = np.maximum(
+        s0 + s_gamma * gamma - s_nu * peak_height(mass, cosmology=cosmology, power=power), known.TRUNCATION_SCATTER_FLOOR
+    )
     return Structure(
         mass=mass,
         radius=radius,

@@ -50,9 +50,7 @@ class Universe:
     cosmology: Cosmology
     seed: int
 
-    def particles(
-        self, halo: int, reach: float, *, density: NDArray[np.float64], growth: float = 1.0
-    ) -> NDArray[np.float64]:
+    def particles(self, halo: int, reach: float, *, density: NDArray[np.float64], growth: float = 1.0) -> NDArray[np.float64]:
         """(particle, 3) offsets of the matter about a halo out to `reach`, comoving kpc/h; always the same for the same halo.
 
         `density` is the halo's row of :meth:`Structure.density`; `growth` makes the halo that many times heavier, with the same
