@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from triptych.halos import measure, sample_data
-from triptych.halos.plots import plot_concentrations, plot_profiles
+from triptych.halos import Cosmology, measure, sample_data
+from triptych.halos.plots import history_figure, plot_concentrations, plot_histories, plot_profiles
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +39,48 @@ def test_concentrations_show_every_fit_once(halos):
     fitted = halos["concentration"].to_numpy()
     np.testing.assert_allclose(np.sort(shown), np.sort(fitted[np.isfinite(fitted)]))
     assert "Msun" not in ax.get_xlabel() and "M_" in ax.get_xlabel()
+
+
+@pytest.fixture
+def histories():
+    """Five power laws of a matter-only universe, one of them lost at two outputs, nothing known at the first output."""
+    a = np.geomspace(0.2, 1.0, 12)
+    exponents = np.array([0.5, 1.0, 1.5, 2.0, 2.5])
+    mass = 1e13 * a ** exponents[:, None]
+    mass[:, 0], mass[2, 4:6] = np.nan, np.nan
+    gamma = np.where(np.isfinite(mass), exponents[:, None], np.nan)
+    universe = Cosmology(omega_matter=1.0, omega_lambda=0.0, hubble=0.7)
+    both = ("halo", "output")
+    return xr.Dataset(
+        {
+            "relative_mass": (both, mass / mass[:, -1:]),
+            "gamma": (both, gamma),
+            "redshift": ("output", 1 / a - 1),
+            "age": ("output", universe.age(1 / a - 1)),
+        },
+        attrs={"mass_definition": "200c", "gamma_definition": "dk14", "omega_matter": 1.0, "omega_lambda": 0.0, "hubble": 0.7},
+    )
+
+
+@pytest.mark.parametrize("quantity", ["relative_mass", "gamma"])
+def test_histories_show_every_halo_and_the_median(histories, quantity):
+    ax = plot_histories(histories, quantity)
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 12]
+    assert len(lines) == 5
+    hubble_time = 9.778 / 0.7
+    lookback = hubble_time * 2 / 3 * (1 - np.geomspace(0.2, 1.0, 12) ** 1.5)
+    for line, values in zip(lines, histories[quantity].to_numpy(), strict=True):
+        np.testing.assert_allclose(line.get_xdata(), lookback, rtol=1e-3, atol=1e-9)
+        np.testing.assert_array_equal(line.get_ydata(), values)
+    (median,) = [line for line in ax.lines if line.get_label() == "median"]
+    np.testing.assert_allclose(median.get_xdata(), lookback[1:], rtol=1e-3, atol=1e-9)  # nothing is known at the first output
+    assert median.get_ydata()[6] == pytest.approx(np.median(histories[quantity].to_numpy()[:, 7]))
+    (mark,) = [line for line in ax.lines if line.get_label() == "one dynamical time"]
+    assert mark.get_xdata()[0] == pytest.approx(0.2 * hubble_time, rel=1e-3)
+    assert "200c" in ax.get_ylabel() and ax.get_xlim()[0] > ax.get_xlim()[1]
+
+
+def test_histories_without_any_rate_can_be_shown(histories):
+    histories["gamma"][:] = np.nan
+    left, right = history_figure(histories).axes
+    assert left.get_yscale() == "log" and "dk14" in right.get_ylabel()

@@ -1,9 +1,11 @@
 """Figures of the halos panel.
 
-In: the table of :func:`triptych.halos.measure`, or the tour's results. Out: matplotlib axes and figures.
+In: the table of :func:`triptych.halos.measure`, histories, or the tour's results. Out: matplotlib axes and figures.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -11,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from triptych.halos.cosmology import Cosmology
 from triptych.halos.structure.nfw import nfw_density
 from triptych.plotting import COLORS, band, figure, new_axes, style
 
@@ -88,6 +91,51 @@ def plot_residuals(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     ax.set_ylabel(r"$\log_{10}\,(\rho\,/\,\rho_{\mathrm{NFW}})$")
     ax.legend(loc="upper left")
     return ax
+
+
+def plot_histories(
+    results: xr.Dataset, quantity: Literal["relative_mass", "gamma"] = "relative_mass", *, ax: Axes | None = None
+) -> Axes:
+    """Mass over the last mass, or accretion rate, against lookback time: a thin line per halo, their median and 68 % band.
+
+    `results` is the table of ``triptych halos histories``. One dynamical time before the last output is marked.
+    """
+    ax = new_axes() if ax is None else ax
+    values = results[quantity].to_numpy()
+    lookback = (results["age"][-1] - results["age"]).to_numpy()
+    for row in range(len(values)):
+        ax.plot(lookback, values[row], color=COLORS[5], lw=0.6, alpha=0.25, label=f"{len(values)} halos" if row == 0 else None)
+    some = np.isfinite(values).any(axis=0)
+    if some.any():
+        lower, median, upper = np.nanquantile(values[:, some], (0.16, 0.5, 0.84), axis=0)
+        band(ax, lookback[some], lower, upper, color=COLORS[0], label="68 % of them")
+        ax.plot(lookback[some], median, color=COLORS[0], label="median")
+    cosmology = Cosmology(**{name: results.attrs[name] for name in ("omega_matter", "omega_lambda", "hubble")})
+    crossing = cosmology.dynamical_time(results["redshift"][-1].item()).item()
+    ax.axvline(crossing, color="black", lw=0.8, ls="--", label="one dynamical time")
+    mass = rf"M_{{\mathrm{{{results.attrs['mass_definition']}}}}}"
+    if quantity == "relative_mass":
+        ax.set(yscale="log", ylabel=rf"${mass}\,/\,{mass}(\mathrm{{last}})$")
+        ax.yaxis.set_major_formatter(_PLAIN)
+    else:
+        ax.axhline(0.0, color="black", lw=0.8)
+        ax.set_ylabel(rf"$\Gamma=\Delta\ln {mass}\,/\,\Delta\ln a$ ({results.attrs['gamma_definition']})")
+        if some.any():  # single halos of few particles may leap out of the frame
+            least, most = np.nanquantile(values, (0.01, 0.99))
+            ax.set_ylim(least - 0.5, most + 0.5)
+    ax.invert_xaxis()
+    ax.set_xlabel("lookback time [Gyr]")
+    ax.legend()
+    return ax
+
+
+@style()
+def history_figure(results: xr.Dataset) -> Figure:
+    """Masses and accretion rates side by side."""
+    made, axes = figure(1, 2, width=9.6, height=3.8)
+    plot_histories(results, ax=axes[0, 0])
+    plot_histories(results, "gamma", ax=axes[0, 1])
+    return made
 
 
 @style()
