@@ -1,0 +1,1 @@
+"""From merger trees to mass accretion histories and accretion rates."""

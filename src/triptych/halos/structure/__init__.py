@@ -1,0 +1,1 @@
+"""From particles to masses, radii, density profiles, and NFW and Einasto fits."""

@@ -1,0 +1,1 @@
+"""From particles to densities on grids about a halo."""
