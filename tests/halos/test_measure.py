@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ import xarray as xr
 from tests.halos import gadget
 from tests.oracles import halos as oracle
 from triptych.errors import ConfigError, DataError
-from triptych.halos import measure, read_catalogue, read_snapshot, sample_data
+from triptych.halos import fit_nfw, measure, read_catalogue, read_snapshot, sample_data
 from triptych.halos.check import check
 from triptych.halos.commands import MeasureConfig
 from triptych.halos.commands import measure as verb
+from triptych.halos.structure.einasto import fit_einasto
 from triptych.halos.tour import TourConfig, tour
 from triptych.runs import execute
 
@@ -52,6 +55,61 @@ def test_known_halos_come_back(folder):
             halo["mass"].item(), rel=0.03
         )
     assert halos["r_edge"].to_numpy()[0, [0, -1]] == pytest.approx([3.0, 2 * halos["halo_radius"].item(0)])
+
+
+def test_the_fits_are_those_of_the_shells_inside_the_halo(folder):
+    for halo in (measure(folder, outer=1.7).isel(halo=row) for row in range(2)):
+        edges = halo["r_edge"].to_numpy()
+        inside = np.count_nonzero(edges <= halo["halo_radius"].item())  # 1.7 is no edge: that shell straddles the radius
+        shells = edges[:inside], halo["density"].to_numpy()[: inside - 1], halo["density_error"].to_numpy()[: inside - 1]
+        nfw, einasto = fit_nfw(*shells), fit_einasto(*shells)
+        for name in ("rs", "rs_error", "rho_s", "rho_s_error", "deviance", "dof", "problem"):
+            assert halo[name].item() == getattr(nfw, name)
+            assert halo[f"einasto_{name}"].item() == getattr(einasto, name)
+        assert halo["einasto_alpha"].item() == einasto.alpha
+        assert halo["einasto_alpha_error"].item() == einasto.alpha_error
+
+
+@pytest.mark.slow
+def test_two_million_particles_take_less_than_three_times_their_memory(tmp_path):
+    """From the snapshot to the table of 1000 groups, in a process of its own; the peak is that of the resident memory."""
+    rng, number, box, groups = np.random.default_rng(1), 2_000_000, 50_000.0, 1000
+    mass = gadget.MEAN_DENSITY * box**3 / number
+    lengths = np.minimum(300 / rng.uniform(size=groups), 100_000).astype(int)
+    radii = np.cbrt(3 * lengths * mass / (4 * np.pi * 200 * gadget.MEAN_DENSITY))
+    centres = rng.uniform(0, box, (groups, 3))
+    balls = [
+        centre + gadget.nfw_ball(length, radius / 8, radius, rng=rng)
+        for centre, length, radius in zip(centres, lengths, radii, strict=True)
+    ]
+    around = rng.uniform(0, box, (number - lengths.sum(), 3))
+    masses = {"mass": mass / 1e10}
+    gadget.write_snapshot(tmp_path / "snapshot_000.hdf5", np.concatenate([*balls, around]), box=box, **masses)
+    gadget.write_catalogue(tmp_path / "fof_subhalo_tab_000.hdf5", centres, lengths=lengths, masses=lengths * mass / 1e10, box=box)
+    answer = subprocess.run([sys.executable, "-c", MEMORY, str(tmp_path)], capture_output=True, text=True, check=True)
+    peak, seconds, halos, fitted = (float(word) for word in answer.stdout.split())
+    print(f"{peak / (number * 24):.2f} snapshots of memory, {seconds:.1f} s")
+    assert halos == groups and fitted > 0.9 * groups
+    assert peak < 3 * number * 24
+
+
+MEMORY = """
+import sys, time
+from pathlib import Path
+from triptych.halos import measure, read_snapshot, sample_data
+
+def resident(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
+
+measure(sample_data("tiny32"))  # compiles
+before = resident("VmRSS")
+snapshot = read_snapshot(sys.argv[1])
+Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far, that of reading
+began = time.perf_counter()
+halos = measure(snapshot)
+print(resident("VmHWM") - before, time.perf_counter() - began, halos.sizes["halo"], int((halos["problem"] == "").sum()))
+"""
 
 
 def test_a_scale_radius_below_the_innermost_shell_is_not_resolved(folder):

@@ -32,6 +32,7 @@ from triptych.runs import map as fan_out
 
 #: A thirtieth of the mean distance of the Letter's particles; the Letter does not state its softening.
 SOFTENING = 50_000.0 / 512 / 30
+BLOCK = 512  # halos that a worker makes and that are written together, at most
 PIECE = 64  # halos whose particles are in memory at a time
 MARGIN = 1.6  # the particles of a halo reach this much further than its box and its profile, for clouds and the search for r200m
 
@@ -115,7 +116,7 @@ def build_mock(
     variables = (
         halo_columns(recipe.bins, simulations=names) | history_columns(1.0 / LETTER_OUTPUTS - 1.0) | truth_columns(recipe.bins)
     )
-    store = create(path, attributes=attributes, variables=variables, box=recipe.box, halos=halos)
+    store = create(path, attributes=attributes, variables=variables, box=recipe.box, halos=halos, block=BLOCK)
     pending = store.pending()
     tasks = [_Block(realisations=tuple(realisations), recipe=recipe, start=rows.start, stop=rows.stop) for rows in pending]
 
@@ -162,7 +163,9 @@ def _make(block: _Block) -> dict[str, NDArray[Any]]:
             made["split"] = np.full(len(rows), SPLITS.index(one.split))
             pieces.append(made)
         first += one.halos
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    block_of = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    rates = {name: accretion_rate(block_of["history/mass"], LETTER_OUTPUTS, PLANCK, name).gamma for name in RATES}
+    return block_of | {f"history/gamma_{name}": gamma for name, gamma in rates.items()}
 
 
 def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.intp], recipe: Recipe) -> dict[str, NDArray[Any]]:
@@ -197,10 +200,7 @@ def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.in
     held = matter_of(snapshot, recipe.box)
     made["boxes"] = np.stack([box_of(held, recipe.box, universe.cosmology.mean_density, centre) for centre in centres])
     made["centre"] = np.zeros((len(rows), 3))
-    histories = universe.histories[rows]
-    made |= {"history/mass": histories}
-    for name in RATES:
-        made[f"history/gamma_{name}"] = accretion_rate(histories, universe.scale_factors, universe.cosmology, name).gamma
+    made["history/mass"] = universe.histories[rows]
     return made | _truth(universe, density, rows, made["r_edge"])
 
 

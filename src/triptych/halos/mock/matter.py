@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr
 
 from triptych.halos.cosmology import HALO_OVERDENSITY, Cosmology
 from triptych.halos.mass_function import Power, in_colossus
@@ -18,7 +18,7 @@ from triptych.halos.mock import amplitudes as known
 from triptych.halos.mock.structure import X, enclosed
 from triptych.halos.structure.nfw import nfw_mass
 
-_NORMAL = ndtri((np.arange(64) + 0.5) / 64)  # quantiles that stand for a normal distribution
+_COARSE = 7  # every so many of the tabulated radii are enough for what is bound in clumps
 _TRIAL = np.geomspace(1e-3, 100.0, 400)  # r / r_s at which the mass of a clump is inverted
 _TRIAL_MASS = nfw_mass(_TRIAL, 1.0, 1.0)
 
@@ -66,11 +66,13 @@ class Matter:
         if edges[-1] <= smallest:
             return np.zeros_like(X)
         masses = np.sqrt(edges[1:] * edges[:-1])
-        number = np.diff(-self._infalling(edges, host))
-        bound = np.minimum(np.exp(np.log(_median_bound(X, host))[:, None] + known.SUBHALO_BOUND_SCATTER * _NORMAL), 1.0)
-        mass = bound[:, None, :] * masses[:, None]
-        kept = np.where(mass >= smallest, mass, 0.0).mean(axis=2)
-        return np.asarray(known.SUBHALO_SURVIVORS * kept @ number / host)
+        mass_inside = masses * np.diff(-self._infalling(edges, host)) / host
+        x = X[::_COARSE]
+        median, sigma = np.log(_median_bound(x, host))[:, None], known.SUBHALO_BOUND_SCATTER
+        least = np.log(smallest / masses)  # of ln of the bound share, which is normal and cut at 0
+        cut = ndtr((-median - sigma**2) / sigma) - ndtr((least - median - sigma**2) / sigma)
+        kept = np.exp(median + sigma**2 / 2.0) * cut + ndtr(median / sigma)
+        return np.interp(np.log(X), np.log(x), known.SUBHALO_SURVIVORS * kept @ mass_inside)
 
     def _infalling(self, masses: NDArray[np.float64], host: float) -> NDArray[np.float64]:
         """Number of clumps above each mass at infall, among matter of the host's mass."""

@@ -1,25 +1,21 @@
 """The sixth station: the profile in two numbers.
 
-In: a density profile in shells with errors. Out: scale radius and density of the NFW profile, their errors, and how well it fits.
+In: density profiles in shells with errors. Out: scale radii and densities of NFW profiles, their errors, and how well they fit.
 rho(r) = rho_s / [(r / rs) (1 + r / rs)^2], eq. (1) of Lucie-Smith, Peiris & Pontzen (arXiv:2305.03077).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
-from triptych.errors import ConfigError
-
-_REACH = 30.0  # the scale radius may lie outside the shells by this factor; beyond it the profile is a mere power law
-_SCAN = 128  # trial scale radii that bracket the maximum
+from triptych.halos.structure.fits import Numbers, most_likely
 
 
 class NFWFit(NamedTuple):
-    """An NFW profile fitted to a measured one.
+    """NFW profiles fitted to measured ones: arrays (halo,), or plain numbers where a single profile was given.
 
     Attributes
     ----------
@@ -29,19 +25,21 @@ class NFWFit(NamedTuple):
     deviance : twice the log-likelihood lost against a perfect fit; distributed as chi-squared for many particles a shell.
     dof : shells minus two.
     problem : why the fit failed; empty where it did not.
+    resolved : the scale radius lies inside the shells used: nothing is extrapolated.
     """
 
-    rs: float
-    rs_error: float
-    rho_s: float
-    rho_s_error: float
-    correlation: float
-    deviance: float
-    dof: int
-    problem: str
+    rs: NDArray[np.float64]
+    rs_error: NDArray[np.float64]
+    rho_s: NDArray[np.float64]
+    rho_s_error: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    deviance: NDArray[np.float64]
+    dof: NDArray[np.int64]
+    problem: NDArray[np.object_]
+    resolved: NDArray[np.bool_]
 
 
-def nfw_density(r: ArrayLike, rs: float, rho_s: float) -> NDArray[np.float64]:
+def nfw_density(r: ArrayLike, rs: Numbers, rho_s: Numbers) -> NDArray[np.float64]:
     """The NFW density at radius r, eq. (1) of arXiv:2305.03077; units as those of rs and rho_s.
 
     Examples
@@ -53,7 +51,7 @@ def nfw_density(r: ArrayLike, rs: float, rho_s: float) -> NDArray[np.float64]:
     return np.asarray(rho_s / (x * (1 + x) ** 2))
 
 
-def nfw_mass(r: ArrayLike, rs: float, rho_s: float) -> NDArray[np.float64]:
+def nfw_mass(r: ArrayLike, rs: Numbers, rho_s: Numbers) -> NDArray[np.float64]:
     """The mass inside r: 4 pi rho_s rs^3 [ln(1 + x) - x / (1 + x)], x = r / rs, the integral of eq. (1).
 
     Examples
@@ -61,11 +59,13 @@ def nfw_mass(r: ArrayLike, rs: float, rho_s: float) -> NDArray[np.float64]:
     >>> round(float(nfw_mass(1.0, rs=1.0, rho_s=1.0)), 6)  # 4 pi (ln 2 - 1/2)
     2.427159
     """
-    return 4.0 * np.pi * rho_s * rs**3 * _mass_shape(np.asarray(r, dtype=np.float64) / rs)
+    return np.asarray(4.0 * np.pi * rho_s * rs**3 * _mass_shape(np.asarray(r, dtype=np.float64) / rs))
 
 
-def nfw_shells(edges: ArrayLike, rs: float, rho_s: float) -> NDArray[np.float64]:
+def nfw_shells(edges: ArrayLike, rs: Numbers, rho_s: Numbers) -> NDArray[np.float64]:
     """The mean density (shell,) in shells between the radii `edges` (edge,): enclosed mass over volume, no midpoint taken.
+
+    With rs and rho_s (halo,), and edges (edge,) or (halo, edge), that of many halos, (halo, shell).
 
     Examples
     --------
@@ -74,11 +74,8 @@ def nfw_shells(edges: ArrayLike, rs: float, rho_s: float) -> NDArray[np.float64]
     1.0
     """
     r = np.asarray(edges, dtype=np.float64)
-    return np.asarray(np.diff(nfw_mass(r, rs, rho_s)) / _volume(r))
-
-
-def _volume(r: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 4.0 / 3.0 * np.pi * np.diff(r**3)
+    mass = nfw_mass(r, np.asarray(rs)[..., None], np.asarray(rho_s)[..., None])
+    return np.asarray(np.diff(mass) / (4.0 / 3.0 * np.pi * np.diff(r**3)))
 
 
 def _mass_shape(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -103,8 +100,8 @@ def sample_nfw(number: int, rs: float, outer: float, *, rng: np.random.Generator
     return rs * np.exp(log_x)
 
 
-def fit_nfw(edges: ArrayLike, density: ArrayLike, error: ArrayLike) -> NFWFit:
-    """The most likely NFW profile for counts of particles in shells.
+def fit_nfw(edges: ArrayLike, density: ArrayLike, error: ArrayLike, used: ArrayLike | None = None) -> NFWFit:
+    """The most likely NFW profiles for counts of particles in shells, thousands of halos at once.
 
     The density over its Poisson error, squared, is a count N; the model predicts mu by integrating eq. (1) over the shell. The
     fit minimises the deviance 2 sum [mu - N + N ln(N / mu)]. Where N is large this is the least-squares fit of ln density
@@ -114,9 +111,10 @@ def fit_nfw(edges: ArrayLike, density: ArrayLike, error: ArrayLike) -> NFWFit:
 
     Parameters
     ----------
-    edges : (edge,), radii between the shells.
-    density : (shell,), mean density of each shell; 0 if empty.
-    error : (shell,), its standard deviation; in an empty shell the density of one particle.
+    edges : (halo, edge), radii between the shells; or (edge,), the same for all.
+    density : (halo, shell), mean density of each shell, 0 if empty; or (shell,), a single profile.
+    error : like density, its standard deviation; in an empty shell the density of one particle.
+    used : like density, False in shells that do not enter the fit (there density and error may be anything); None uses all.
 
     Returns
     -------
@@ -130,74 +128,21 @@ def fit_nfw(edges: ArrayLike, density: ArrayLike, error: ArrayLike) -> NFWFit:
 
     Notes
     -----
-    About 0.4 ms, O(bins).
+    About 4 us a halo with 15 shells, O(shells), on one core, and some 100 bytes a shell; the first call ever compiles for 10 s.
 
     Examples
     --------
     >>> import numpy as np
-    >>> edges = np.geomspace(10.0, 200.0, 16)
-    >>> density = nfw_shells(edges, rs=25.0, rho_s=1e6)
+    >>> edges, rs = np.geomspace(10.0, 200.0, 16), np.array([25.0, 40.0, 60.0])
+    >>> density = nfw_shells(edges, rs, rho_s=np.full(3, 1e6))
     >>> fit = fit_nfw(edges, density, 0.1 * density)
-    >>> f"{fit.rs:.6f} {fit.rho_s:.1f}"
-    '25.000000 1000000.0'
+    >>> fit.rs.round(6).tolist(), fit.rho_s.round(1).tolist()
+    ([25.0, 40.0, 60.0], [1000000.0, 1000000.0, 1000000.0])
+    >>> one = fit_nfw(edges, density[0], 0.1 * density[0])
+    >>> f"{one.rs:.6f}", one.dof, one.problem
+    ('25.000000', 13, '')
     """
-    r, rho, sigma = (np.asarray(array, dtype=np.float64) for array in (edges, density, error))
-    if not (r.ndim == 1 and rho.shape == sigma.shape == (len(r) - 1,)):
-        raise ConfigError(
-            "edges, density and error do not fit together", got=(r.shape, rho.shape, sigma.shape), expected="n + 1, n, n"
-        )
-    if not ((r > 0).all() and (np.diff(r) > 0).all() and (rho >= 0).all() and (sigma > 0).all()):
-        raise ConfigError(
-            "a profile that cannot be", expected="increasing edges > 0, density >= 0, error > 0", fix="see Profiles.error"
-        )
-    unit = np.divide(sigma**2, rho, out=sigma.copy(), where=rho > 0)  # the density of one count
-    counts, exposure = rho / unit, _volume(r) * unit
-    if (counts > 0).sum() < 3:
-        return _failed(len(rho), f"only {(counts > 0).sum()} shells with particles")
-
-    def shape(log_rs: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Expected counts (..., radius) up to rho_s, and their logarithmic derivative by ln rs."""
-        rs = np.exp(np.asarray(log_rs, dtype=np.float64))[..., None]
-        x = r / rs
-        shells = np.diff(_mass_shape(x))
-        return 4.0 * np.pi * rs**3 * shells / exposure, 3.0 - np.diff((x / (1 + x)) ** 2) / shells
-
-    def score(log_rs: float) -> float:
-        """Derivative of the log-likelihood by ln rs at the most likely rho_s."""
-        mu, slope = shape(log_rs)
-        return float(((counts - mu * counts.sum() / mu.sum()) * slope).sum())
-
-    scan = np.linspace(np.log(r[0] / _REACH), np.log(r[-1] * _REACH), _SCAN)
-    mu, _ = shape(scan)
-    likelihood = (counts * np.log(mu / mu.sum(axis=1, keepdims=True))).sum(axis=1)
-    best = int(np.argmax(likelihood))
-    low, high = scan[max(best - 1, 0)], scan[min(best + 1, _SCAN - 1)]
-    if not score(low) > 0 > score(high):
-        law = "as r^-3: no core is seen" if best <= 1 else "as r^-1: no steepening is seen"
-        return _failed(len(rho), f"the profile falls {law}, so that the scale radius is unknown")
-    log_rs = float(brentq(score, low, high, xtol=1e-13, rtol=1e-13))
-    mu, slope = shape(log_rs)
-    rho_s = counts.sum() / mu.sum()
-    mu = mu * rho_s
-    gradient = np.stack([slope, np.ones_like(slope)])
-    covariance = np.linalg.inv((gradient * mu) @ gradient.T)  # of ln rs and ln rho_s
-    errors = np.sqrt(np.diag(covariance))
-    misfit = mu - counts + counts * np.log(np.where(counts > 0, counts, 1.0) / mu)
-    rs = float(np.exp(log_rs))
-    return NFWFit(
-        rs=rs,
-        rs_error=rs * float(errors[0]),
-        rho_s=float(rho_s),
-        rho_s_error=float(rho_s * errors[1]),
-        correlation=float(covariance[0, 1] / errors.prod()),
-        deviance=float(2.0 * misfit.sum()),
-        dof=len(rho) - 2,
-        problem="",
-    )
-
-
-def _failed(shells: int, problem: str) -> NFWFit:
-    nan = float("nan")
-    return NFWFit(
-        rs=nan, rs_error=nan, rho_s=nan, rho_s_error=nan, correlation=nan, deviance=nan, dof=shells - 2, problem=problem
-    )
+    fit = most_likely(edges, density, error, used, (0.0, 0.0))
+    parameters = (fit.rs, fit.rs * fit.errors[:, 0], fit.rho_s, fit.rho_s * fit.errors[:, 1])
+    columns: tuple[Any, ...] = (*parameters, fit.correlation, fit.deviance, fit.dof, fit.problem, fit.resolved)
+    return NFWFit(*(column.item() if fit.single else column for column in columns))
