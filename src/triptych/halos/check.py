@@ -20,7 +20,7 @@ def check() -> tuple[bool, str]:
     worst = float(np.abs(halos["mass"].to_numpy() / groups.m200m[halos["id"].to_numpy()] - 1).max())
     edges = np.geomspace(10.0, 200.0, 16)
     density = nfw_shells(edges, rs=25.0, rho_s=1e6)
-    rs = fit_nfw(edges, density, 0.1 * density).rs
+    rs = float(fit_nfw(edges, density, 0.1 * density).rs)
     sentence = (
         f"M200m of {halos.sizes['halo']} real halos is within {worst:.1e} of SUBFIND's (at most 1e-2), "
         f"and a fitted NFW scale radius is {rs:.6f} kpc/h (25)."

@@ -31,7 +31,7 @@ class Power:
 
 
 def tinker08(masses: ArrayLike, *, cosmology: Cosmology, power: Power, redshift: float = 0.0) -> NDArray[np.float64]:
-    """dn / dln M of M200m halos, per comoving (kpc/h)^3; Tinker et al. (2008), arXiv:0803.2706, by colossus.
+    """Number dn / dln M of M200m halos, per comoving (kpc/h)^3; Tinker et al. (2008), arXiv:0803.2706, by colossus.
 
     `masses` in Msun/h, any shape.
 
@@ -52,7 +52,7 @@ def tinker08(masses: ArrayLike, *, cosmology: Cosmology, power: Power, redshift:
 
 
 def peak_height(masses: ArrayLike, *, cosmology: Cosmology, power: Power, redshift: float = 0.0) -> NDArray[np.float64]:
-    """nu = 1.686 / sigma(M, z), the shape of `masses` (Msun/h), by colossus."""
+    """Nu = 1.686 / sigma(M, z), the shape of `masses` (Msun/h), by colossus."""
     from colossus.lss import peaks
 
     with in_colossus(cosmology, power):

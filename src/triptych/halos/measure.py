@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from triptych.errors import ConfigError, DataError
-from triptych.halos.simulation.catalogue import Catalogue, read_catalogue
+from triptych.halos.simulation.catalogue import Catalogue, belong_together, read_catalogue
 from triptych.halos.simulation.files import PathLike, catalogue_beside
 from triptych.halos.simulation.snapshot import Snapshot, read_snapshot
 from triptych.halos.structure.einasto import fit_einasto
@@ -94,7 +94,7 @@ def measure(
         )
     box = snapshot if isinstance(snapshot, Snapshot) else read_snapshot(snapshot, output)
     groups = read_catalogue(catalogue_beside(box.path)) if catalogue is None else catalogue
-    _belong_together(box, groups)
+    belong_together(box, groups)
     density = threshold(box.cosmology, mass_definition, box.redshift)
     innermost = _innermost(box, inner)
     chosen = np.flatnonzero(groups.lengths >= min_particles)
@@ -163,21 +163,6 @@ def measure(
             "innermost_radius": innermost,
         },
     )
-
-
-def _belong_together(snapshot: Snapshot, catalogue: Catalogue) -> None:
-    pairs = {
-        "scale factor": (snapshot.scale_factor, catalogue.scale_factor),
-        "box size (kpc/h)": (snapshot.box_size, catalogue.box_size),
-    }
-    for name, (ours, theirs) in pairs.items():
-        if not math.isclose(ours, theirs, rel_tol=1e-6):
-            raise DataError(
-                f"snapshot and catalogue do not belong together: their {name} differs",
-                got=f"{ours:.8g} in {snapshot.path.name}, {theirs:.8g} in {catalogue.path.name}",
-                expected="two files of one output",
-                fix="give both the same output number",
-            )
 
 
 def _innermost(snapshot: Snapshot, inner: float | None) -> float:

@@ -204,7 +204,7 @@ def _known_halo(number: int, *, rng: np.random.Generator) -> Comparison:
     rival_seconds = time.perf_counter() - began
     return Comparison(
         what="concentration of an NFW halo drawn with c = 10",
-        answer=Estimate.statistical(radius / fit.rs, radius * fit.rs_error / fit.rs**2),
+        answer=Estimate.statistical(float(radius / fit.rs), float(radius * fit.rs_error / fit.rs**2)),
         truth=Estimate.exact(radius / rs),
         price=Cost(seconds=seconds, counts={"particles": number}),
         rival="least squares of ln density (SciPy)",

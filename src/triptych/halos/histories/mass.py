@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import DataError
 from triptych.halos.cosmology import Cosmology
-from triptych.halos.measure import MASS, _belong_together
-from triptych.halos.simulation.catalogue import Catalogue, read_catalogue, read_subhalos
+from triptych.halos.measure import MASS
+from triptych.halos.simulation.catalogue import Catalogue, belong_together, read_catalogue, read_subhalos
 from triptych.halos.simulation.files import PathLike, outputs, run_folder
 from triptych.halos.simulation.hdf5 import number, open_hdf5
 from triptych.halos.simulation.snapshot import read_snapshot
@@ -173,7 +173,7 @@ def _masses(
     if snapshot is None:
         return entries
     box = read_snapshot(snapshot)
-    _belong_together(box, catalogue)
+    belong_together(box, catalogue)
     centres, sizes = catalogue.positions[group], catalogue.masses[group]
     if not central.all():
         satellites = ~central

@@ -175,7 +175,7 @@ def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.in
     cell = 2.0 * float(reach.max())
     across = int(np.ceil(np.cbrt(len(rows))))
     places = np.stack(np.unravel_index(np.arange(len(rows)), (across,) * 3), axis=1)
-    centres = (places + 0.5) * cell
+    centres: NDArray[np.float64] = (places + 0.5) * cell
     matter = [universe.particles(int(row), float(far), density=one) for row, far, one in zip(rows, reach, density, strict=True)]
     snapshot = Snapshot(
         positions=np.concatenate([centre + offsets for centre, offsets in zip(centres, matter, strict=True)]),
@@ -204,7 +204,7 @@ def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.in
     return made | _truth(universe, density, rows, made["r_edge"])
 
 
-def _catalogue(snapshot: Snapshot, centres: NDArray[np.floating[Any]], masses: NDArray[np.float64]) -> Catalogue:
+def _catalogue(snapshot: Snapshot, centres: NDArray[np.float64], masses: NDArray[np.float64]) -> Catalogue:
     none = np.zeros(len(masses))
     return Catalogue(
         positions=centres,

@@ -72,7 +72,7 @@ class Matter:
         least = np.log(smallest / masses)  # of ln of the bound share, which is normal and cut at 0
         cut = ndtr((-median - sigma**2) / sigma) - ndtr((least - median - sigma**2) / sigma)
         kept = np.exp(median + sigma**2 / 2.0) * cut + ndtr(median / sigma)
-        return np.interp(np.log(X), np.log(x), known.SUBHALO_SURVIVORS * kept @ mass_inside)
+        return np.asarray(np.interp(np.log(X), np.log(x), known.SUBHALO_SURVIVORS * kept @ mass_inside))
 
     def _infalling(self, masses: NDArray[np.float64], host: float) -> NDArray[np.float64]:
         """Number of clumps above each mass at infall, among matter of the host's mass."""

@@ -6,6 +6,7 @@ masses, and which particles of the snapshot belong to which halo.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,7 @@ from triptych.halos.simulation.hdf5 import (
     read_table,
     same_units,
 )
+from triptych.halos.simulation.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,3 +243,25 @@ def _open(path: PathLike, output: int | None) -> _Output:
         redshift, scale_factor = number(file, "Redshift", "Header"), number(file, "Time", "Header")
     same_units(parts(first, count))
     return _Output(first, length, mass, box_size, redshift, scale_factor)
+
+
+def belong_together(snapshot: Snapshot, catalogue: Catalogue) -> None:
+    """Nothing, if both are of one output.
+
+    Raises
+    ------
+    DataError
+        If their times or boxes differ.
+    """
+    pairs = {
+        "scale factor": (snapshot.scale_factor, catalogue.scale_factor),
+        "box size (kpc/h)": (snapshot.box_size, catalogue.box_size),
+    }
+    for name, (ours, theirs) in pairs.items():
+        if not math.isclose(ours, theirs, rel_tol=1e-6):
+            raise DataError(
+                f"snapshot and catalogue do not belong together: their {name} differs",
+                got=f"{ours:.8g} in {snapshot.path.name}, {theirs:.8g} in {catalogue.path.name}",
+                expected="two files of one output",
+                fix="give both the same output number",
+            )

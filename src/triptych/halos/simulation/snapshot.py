@@ -92,7 +92,7 @@ def read_snapshot(path: PathLike, output: int | None = None, *, types: Sequence[
     Notes
     -----
     Time and memory grow linearly with the number of particles N: 24 N bytes in the end (32 N with individual masses), twice
-    that while reading.
+    that while the parts of a snapshot in several files are joined.
 
     Examples
     --------
@@ -117,11 +117,13 @@ def read_snapshot(path: PathLike, output: int | None = None, *, types: Sequence[
         softening = _softening(file, [kind for kind in kinds if total[kind]], scale_factor)
     blocks = [block for part in parts(first, count) for block in _read_part(part, kinds)]
     _all_there(sum(len(positions) for positions, _ in blocks), total[kinds].sum(), first)
-    wrapped = np.mod(np.concatenate([positions for positions, _ in blocks]), box_size)
+    masses = _join_masses([masses for _, masses in blocks])
+    wrapped = blocks[0][0] if len(blocks) == 1 else np.concatenate([positions for positions, _ in blocks])
+    np.mod(wrapped, box_size, out=wrapped)
     wrapped[wrapped >= box_size] = 0.0  # the remainder of a tiny negative number rounds up to the box itself
     return Snapshot(
         positions=wrapped,
-        masses=_join_masses([masses for _, masses in blocks]),
+        masses=masses,
         box_size=box_size,
         redshift=redshift,
         scale_factor=scale_factor,
@@ -219,7 +221,8 @@ def _read_part(path: Path, kinds: Sequence[int]) -> list[tuple[NDArray[np.float6
                     f"{name} has no Coordinates", got=", ".join(group), expected="a full snapshot", fix=f"look at {path}"
                 )
             check_units(group["Coordinates"], length * KPC_IN_CM, 1.0)
-            positions = finite(np.asarray(group["Coordinates"], dtype=np.float64), f"{name}/Coordinates", path) * length
+            positions = finite(group["Coordinates"].astype(np.float64)[...], f"{name}/Coordinates", path)
+            positions *= length
             if "Masses" in group:
                 check_units(group["Masses"], mass_per_unit * SOLAR_MASS_IN_G, 0.0)
                 masses = finite(np.asarray(group["Masses"], dtype=np.float64), f"{name}/Masses", path) * mass_per_unit
