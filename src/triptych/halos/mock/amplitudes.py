@@ -28,10 +28,14 @@ TRUNCATION_SCATTER, TRUNCATION_SCATTER_FLOOR = (0.050135, 0.003548, 0.010766), 0
 
 # Infalling matter: delta_1 rho_m [(delta_1 / delta_max)^(1/zeta) + (r / R200m)^(s/zeta)]^-zeta (Diemer 2023), colossus' values.
 INFALL_DENSITY, INFALL_SLOPE, INFALL_MAXIMUM, INFALL_ZETA = 10.0, 1.5, 100.0, 0.5
-#: Scatter of log10 delta_1 between halos: the density in the shells 1.0 to 1.4 and 1.4 to 2.0 r200m then scatters by 0.17 and
-#: 0.22 dex. Two runs of GADGET-4 have 0.18 to 0.20 and 0.25 dex there (52 halos of 800 particles or more); Diemer (2022,
-#: arXiv:2112.03921, abstract) finds up to 1 dex in the infalling term.
-INFALL_SCATTER = 0.4
+#: log10 delta_1 rises by this with each unit of dlnM/dlna over the last 0.09 in ln a, counted from 0.6. Matter that is to be
+#: accreted has to be there; measured in two runs of GADGET-4 (105 halos, :doc:`/halos_mock`): the density between 1 and 2 r200m
+#: rises by 0.07 +- 0.02 dex, and would fall by 0.03 in the mock without this. "Depends on the accretion rate for fast-accreting
+#: haloes but is mostly set by the environment for slowly accreting haloes": Diemer (2022, arXiv:2112.03921, abstract).
+INFALL_ACCRETION, INFALL_INTERVAL, INFALL_PIVOT = 0.15, 0.09, 0.6
+#: The rest of the scatter of log10 delta_1, from the same runs: the covariance of log10 rho between the shells 1.0 to 1.4 and 1.4
+#: to 2.0 r200m is 0.023 dex^2 there and in the mock. (At most 1 dex in the infalling term: Diemer 2022, abstract.)
+INFALL_SCATTER = 0.28
 
 # Shape: c/a = 0.54 (M / M*)^-0.05, Gaussian scatter 0.1 (Allgood et al. 2006, astro-ph/0508497, abstract).
 SHORT_AXIS, SHORT_AXIS_SLOPE, SHORT_AXIS_SCATTER, SHORT_AXIS_RANGE = 0.54, -0.05, 0.1, (0.2, 1.0)

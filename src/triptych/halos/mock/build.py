@@ -137,6 +137,7 @@ def truth_columns(bins: int) -> dict[str, Variable]:
         "truth/truncation": column(units="1", about="r_t / r200m of the orbiting matter"),
         "truth/infall": column(units="1", about="delta_1 of the infalling matter"),
         "truth/gamma": column(units="1", about="dlnM/dlna over the last dynamical time"),
+        "truth/recent": column(units="1", about="dlnM/dlna over the last 0.09 in ln a"),
         "truth/axis_ratios": column("axes", shape=(2,), units="1", about="b/a and c/a"),
         "truth/log_density": column("shell", shape=(bins,), units="1", about="log10 of rho/rho_m, mean over the shell"),
     }
@@ -175,7 +176,7 @@ def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.in
     cell = 2.0 * float(reach.max())
     across = int(np.ceil(np.cbrt(len(rows))))
     places = np.stack(np.unravel_index(np.arange(len(rows)), (across,) * 3), axis=1)
-    centres: NDArray[np.float64] = (places + 0.5) * cell
+    centres = np.asarray((places + 0.5) * cell, dtype=np.float64)
     matter = [universe.particles(int(row), float(far), density=one) for row, far, one in zip(rows, reach, density, strict=True)]
     snapshot = Snapshot(
         positions=np.concatenate([centre + offsets for centre, offsets in zip(centres, matter, strict=True)]),
@@ -232,6 +233,7 @@ def _truth(
         "truth/truncation": structure.truncation[rows],
         "truth/infall": structure.infall[rows],
         "truth/gamma": structure.gamma[rows],
+        "truth/recent": structure.recent[rows],
         "truth/axis_ratios": universe.shapes[rows],
         "truth/log_density": np.log10(np.diff(inside, axis=1) / np.diff(x**3, axis=1)),
     }

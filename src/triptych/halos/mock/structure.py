@@ -29,7 +29,8 @@ class Structure:
     concentration : (halo,), r200m / r_-2 of the orbiting matter.
     truncation : (halo,), r_t / r200m.
     infall : (halo,), delta_1: density of the infalling matter at r200m over the mean.
-    gamma : (halo,), accretion rate over the last dynamical time.
+    gamma : (halo,), dlnM/dlna over the last dynamical time.
+    recent : (halo,), dlnM/dlna over the last :data:`amplitudes.INFALL_INTERVAL` in ln a.
     mean_density : comoving Msun h^2 / kpc^3.
     """
 
@@ -39,6 +40,7 @@ class Structure:
     truncation: NDArray[np.float64]
     infall: NDArray[np.float64]
     gamma: NDArray[np.float64]
+    recent: NDArray[np.float64]
     mean_density: float
 
     def density(self, x: NDArray[np.float64] = X) -> NDArray[np.float64]:
@@ -93,15 +95,11 @@ def assembly_concentration(
     return np.asarray(np.exp(log_c[first - 1] + step * (log_c[first] - log_c[first - 1])))
 
 
-def _recent_accretion(
-    histories: NDArray[np.float64], scale_factors: NDArray[np.float64], cosmology: Cosmology
-) -> NDArray[np.float64]:
-    """(halo,) Delta ln M / Delta ln a over the last dynamical time."""
-    ages = cosmology.age(1.0 / scale_factors - 1.0)
+def _accretion(histories: NDArray[np.float64], scale_factors: NDArray[np.float64], *, since: float) -> NDArray[np.float64]:
+    """(halo,) Delta ln M / Delta ln a between ln a = `since` and today."""
     log_a = np.log(scale_factors)
-    start = float(np.interp(ages[-1] - cosmology.dynamical_time(0.0), ages, log_a))
-    before = np.array([np.interp(start, log_a, row) for row in np.log(histories)])
-    return np.asarray((before - np.log(histories[:, -1])) / start)
+    before = np.array([np.interp(since, log_a, row) for row in np.log(histories)])
+    return np.asarray((before - np.log(histories[:, -1])) / since)
 
 
 def draw_structure(
@@ -112,7 +110,7 @@ def draw_structure(
     power: Power,
     rng: np.random.Generator,
 ) -> Structure:
-    """Concentration from when the core assembled, truncation from what fell in during the last dynamical time, and scatter.
+    """Concentration from when the core assembled, truncation and infall from what was accreted lately, and scatter.
 
     Parameters
     ----------
@@ -121,7 +119,10 @@ def draw_structure(
     """
     mass = histories[:, -1]
     radius = np.cbrt(mass / (4.0 / 3.0 * np.pi * HALO_OVERDENSITY * cosmology.mean_density))
-    gamma = _recent_accretion(histories, scale_factors, cosmology)
+    ages = cosmology.age(1.0 / scale_factors - 1.0)
+    crossing = float(np.interp(ages[-1] - cosmology.dynamical_time(0.0), ages, np.log(scale_factors)))
+    gamma = _accretion(histories, scale_factors, since=crossing)
+    recent = _accretion(histories, scale_factors, since=-known.INFALL_INTERVAL)
     draws = rng.standard_normal((3, len(mass)))
     concentration = assembly_concentration(histories, scale_factors, cosmology) * 10.0 ** (known.CONCENTRATION_SCATTER * draws[0])
     a, b, c, d = known.TRUNCATION
@@ -135,7 +136,9 @@ def draw_structure(
         radius=radius,
         concentration=concentration,
         truncation=median * 10.0 ** (scatter * draws[1]),
-        infall=known.INFALL_DENSITY * 10.0 ** (known.INFALL_SCATTER * draws[2]),
+        infall=known.INFALL_DENSITY
+        * 10.0 ** (known.INFALL_ACCRETION * (recent - known.INFALL_PIVOT) + known.INFALL_SCATTER * draws[2]),
         gamma=gamma,
+        recent=recent,
         mean_density=cosmology.mean_density,
     )
