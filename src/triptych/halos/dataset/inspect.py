@@ -63,7 +63,8 @@ class Inspection:
 def inspect(data: DataSet, *, power: Power, bins: int = 8) -> Inspection:
     """Compare the masses of a data set with those that its cosmology and volume should hold, and count what is missing.
 
-    The bins are equal in ln M between the cuts; a cut on the radius is one on the mass.
+    The bins are equal in ln M between the cuts; a cut on the radius is one on the mass. Of mock halos, whose true masses the cuts
+    are for, the true ones are counted.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def inspect(data: DataSet, *, power: Power, bins: int = 8) -> Inspection:
     attributes, table = data.attributes, data.table
     lowest, highest = attributes.cuts.mass_range(attributes.cosmology)
     edges = np.linspace(np.log10(lowest), np.log10(highest), bins + 1)
-    counts, _ = np.histogram(np.log10(table["mass"]), edges)
+    counts, _ = np.histogram(np.log10(table["truth/mass" if "truth/mass" in table else "mass"]), edges)
     volume = sum(one.box_size**3 for one in attributes.simulations)
     fine = np.log(10.0) * np.linspace(edges[0], edges[-1], bins * STEPS + 1)
     middle, step = (fine[1:] + fine[:-1]) / 2, np.diff(fine)

@@ -30,7 +30,7 @@ def plot_mass_function(found: Inspection, *, ax: Axes | None = None) -> Axes:
     ax.loglog(middle[filled], found.counts[filled], "o", ms=4, color=COLORS[0], label=f"{found.counts.sum()} halos")
     ax.set_xlabel(r"$M_{200\mathrm{m}}$ [$M_\odot/h$]")
     ax.set_ylabel("halos in the bin")
-    ax.set_ylim(floor, 8 * max(found.counts.max(), upper.max()))
+    ax.set_ylim(max(floor, min(found.counts.min(), lower.min()) / 8), 8 * max(found.counts.max(), upper.max()))
     ax.legend(loc="upper right")
     return ax
 
