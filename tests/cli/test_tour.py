@@ -2,18 +2,21 @@
 
 import json
 import re
+from functools import partial
 
 import pytest
 
 import triptych
 from triptych.cli.tour import tour
 from triptych.errors import MissingExtraError
+from triptych.halos import tour as stage
 from triptych.runs import Comparison
 
 
 @pytest.fixture(autouse=True)
 def only_halos(monkeypatch, tmp_path):
     monkeypatch.setattr(triptych, "PANELS", ("halos",))
+    monkeypatch.setattr(stage, "TourConfig", partial(stage.TourConfig, mock_halos=100))
     monkeypatch.chdir(tmp_path)
 
 

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from triptych.halos import Cosmology, measure, sample_data
-from triptych.halos.plots import history_figure, plot_concentrations, plot_histories, plot_profiles
+from triptych.halos.plots import history_figure, plot_concentrations, plot_degrees, plot_histories, plot_profiles
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,10 @@ def test_histories_without_any_rate_can_be_shown(histories):
     histories["gamma"][:] = np.nan
     left, right = history_figure(histories).axes
     assert left.get_yscale() == "log" and "dk14" in right.get_ylabel()
+
+
+def test_degrees_of_freedom_are_shown_beside_noise():
+    ax = plot_degrees(np.array([30.0, 5.0, 1.0]))
+    curve, noise = ax.lines
+    assert curve.get_xydata().tolist() == [[1, 30], [2, 5], [3, 1]]
+    assert list(noise.get_ydata()) == [1.0, 1.0] and noise.get_label() == "noise alone"

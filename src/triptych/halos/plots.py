@@ -12,6 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
 from triptych.halos.cosmology import Cosmology
 from triptych.halos.structure.nfw import nfw_density
@@ -147,13 +148,27 @@ def halo_figure(results: xr.Dataset) -> Figure:
     return made
 
 
+def plot_degrees(ratio: NDArray[np.float64], *, ax: Axes | None = None) -> Axes:
+    """Variance of all halos over variance of the noise along each degree of freedom, from :func:`degrees_of_freedom`."""
+    ax = new_axes() if ax is None else ax
+    place = np.arange(1, len(ratio) + 1)
+    ax.semilogy(place, ratio, "o-", color=COLORS[0], ms=5)
+    ax.axhline(1.0, color="black", lw=0.8, ls="--", label="noise alone")
+    ax.set(xlabel="degree of freedom", ylabel="total variance / noise variance")
+    ax.set_xticks(place[::2])
+    ax.yaxis.set_major_formatter(_PLAIN)
+    ax.legend(loc="upper right")
+    return ax
+
+
 @style()
-def tour_figure(results: xr.Dataset) -> Figure:
-    """Individual and stacked profiles, and how far the NFW profile holds."""
-    made, axes = figure(1, 2, width=9.6, height=3.9)
+def tour_figure(results: xr.Dataset, degrees: NDArray[np.float64]) -> Figure:
+    """Individual and stacked profiles, how far the NFW profile holds, and the degrees of freedom of mock halos."""
+    made, axes = figure(1, 3, width=14.4, height=3.9)
     plot_profiles(results, ax=axes[0, 0])
     plot_stack(results, ax=axes[0, 0]).set_title(f"density profiles, GADGET-4, z = {abs(results.attrs['redshift']):.1f}")
     plot_residuals(results, ax=axes[0, 1]).set_title("what an NFW fit to each halo leaves over")
+    plot_degrees(degrees, ax=axes[0, 2]).set_title("mock universe: profiles out to 2 r200m")
     return made
 
 

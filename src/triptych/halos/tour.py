@@ -1,6 +1,6 @@
-"""The halos panel in a few seconds: real halos, their stack, and how far the NFW profile holds.
+"""The halos panel in half a minute: real halos, how far the NFW profile holds, and a mock universe to learn from.
 
-In: the sample of the package. Out: a figure, and comparisons with SUBFIND, with brute force and with a halo of known shape.
+In: the sample of the package. Out: a figure, and comparisons with SUBFIND, with brute force and with halos of known shape.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from scipy.optimize import curve_fit
 
 from triptych.errors import ConfigError
 from triptych.halos.commands import MeasureConfig
+from triptych.halos.degrees import degrees_of_freedom
 from triptych.halos.measure import DENSITY, measure
+from triptych.halos.mock.build import build_mock
+from triptych.halos.mock_commands import MockConfig
 from triptych.halos.plots import tour_figure
 from triptych.halos.sample import sample_data
 from triptych.halos.simulation.catalogue import Catalogue, read_catalogue
@@ -42,18 +45,20 @@ class TourConfig:
     min_particles : smallest FOF group whose mass is compared.
     stacked_particles : smallest FOF group whose profile is stacked.
     known_particles : particles of the halo with known shape.
-    seed : of the bootstrap, and of the halo with known shape.
+    mock_halos : in the data set from the mock universe.
+    seed : of the bootstrap, of the halo with known shape, and of the mock universe.
     """
 
     min_particles: int = 300
     stacked_particles: int = 1000
     known_particles: int = 20000
+    mock_halos: int = 600
     seed: int = 2023
 
     def __post_init__(self) -> None:
-        for name in ("min_particles", "stacked_particles", "known_particles"):
+        for name in ("min_particles", "stacked_particles", "known_particles", "mock_halos"):
             if getattr(self, name) < 100:
-                raise ConfigError(f"{name} is too small", got=getattr(self, name), expected=">= 100", fix="take more particles")
+                raise ConfigError(f"{name} is too small", got=getattr(self, name), expected=">= 100", fix="take more")
 
     def inputs(self) -> list[Path]:
         """The snapshot and the catalogue of the sample."""
@@ -61,8 +66,8 @@ class TourConfig:
 
 
 def tour(config: TourConfig, run: Run) -> dict[str, Any]:
-    """Measure the sample, write ``results.nc`` and the figure, and return title, story, figure and comparisons."""
-    with progress.task("halos", 4) as task:
+    """Measure the sample and mock halos, write ``results.nc`` and the figure, and return title, story, figure and comparisons."""
+    with progress.task("halos", 5) as task:
         snapshot = read_snapshot(sample_data())
         groups = read_catalogue(sample_data())
         task.advance()
@@ -83,8 +88,12 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
         task.advance()
         comparisons.append(_known_halo(config.known_particles, rng=stream(config.seed, "known halo")))
         task.advance()
+        mock, mock_price = _mock_halos(config, run)
+        comparisons += _against_truth(mock, mock_price)
+        degrees = degrees_of_freedom(mock["log_density"], mock["log_density"] - mock["truth/log_density"]).ratio
+        task.advance()
     run.save("results.nc", results)
-    run.save_figure("halos.png", tour_figure(results))
+    run.save_figure("halos.png", tour_figure(results, degrees))
     lower, _, upper = results["residual_quantiles"].to_numpy()
     scatter, noise = (upper - lower) / 2, results["residual_noise"].to_numpy()
     ratio, error = results["stack_ratio"].to_numpy()[SHELLS:], results["stack_ratio_error"].to_numpy()[SHELLS:]
@@ -98,12 +107,42 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
             f"{1 / results['stack_rs'].item():.1f} inside r200m; right, the scatter of the halos about their own fits, which "
             f"grows from {np.median(scatter[:SHELLS]):.2f} dex inside (Poisson noise: {np.median(noise[:SHELLS]):.2f}) to "
             f"{scatter[-1]:.2f} dex at 2 r200m (Poisson noise: {noise[-1]:.2f}), while the stack there is {beyond} times the "
-            f"continuation of its fit, and nowhere beyond r200m more than {far:.1f} standard errors from it."
+            f"continuation of its fit, and nowhere beyond r200m more than {far:.1f} standard errors from it. At the right: "
+            f"{mock.sizes['halo']} halos of a mock universe, whose histories and true profiles are known. Their profiles out to "
+            f"2 r200m differ along {int((degrees > 1.5).sum())} directions by clearly more than noise: as many numbers a network "
+            "should find."
         ),
         "figure": "halos.png",
         "comparisons": [row.to_json() for row in comparisons],
         "claims": [verdict.to_json() for verdict in profile_verdicts(halos)],
     }
+
+
+def _mock_halos(config: TourConfig, run: Run) -> tuple[xr.Dataset, Cost]:
+    """A small data set of the mock universe, in ``mock.zarr`` of the run."""
+    settings = MockConfig(kind="infall", training=config.mock_halos, validation=0, test=0, seed=config.seed)
+    began = time.perf_counter()
+    mock = build_mock(run.path / "mock.zarr", settings.realisations(), settings.recipe())
+    return mock.table, Cost(seconds=time.perf_counter() - began, counts={"halos": config.mock_halos})
+
+
+def _against_truth(mock: xr.Dataset, price: Cost) -> list[Comparison]:
+    """Masses and densities of mock halos, measured from their particles, against what they were drawn from."""
+    number = mock.sizes["halo"]
+    density = (10.0 ** (mock["log_density"] - mock["truth/log_density"])).mean("shell").to_numpy()
+    mass = (mock["mass"] / mock["truth/mass"]).to_numpy()
+    return [
+        Comparison(
+            what=what,
+            answer=Estimate.statistical(float(values.mean()), float(values.std(ddof=1) / np.sqrt(number))),
+            truth=Estimate.exact(1.0),
+            price=price,
+            rival="the profiles that the particles were drawn from",
+            rival_price=None,
+            note=f"mean over {number} mock halos",
+        )
+        for what, values in (("M200m of mock halos over the true one", mass), ("their density over the true one", density))
+    ]
 
 
 def _against_subfind(masses: Overdensity, groups: Catalogue, rows: NDArray[np.intp], price: Cost) -> list[Comparison]:

@@ -23,7 +23,7 @@ from triptych.halos.simulation.hdf5 import KPC_IN_CM, SOLAR_MASS_IN_G
 from triptych.halos.structure.overdensity import MassDefinition, threshold
 from triptych.runs import progress
 
-REACH = 2.0  # in units of r200m: as far as the profile of a mock halo goes in the box
+REACH = 2.25  # in units of r200m: so far goes the profile of a mock halo, so that one measured to be wider has 2 r200m of it, too
 LEAST_PARTICLES = 32  # of a group
 MASS_UNIT = 1e10  # Msun/h; lengths are in kpc/h
 KINDS, DARK_MATTER = 6, 1
