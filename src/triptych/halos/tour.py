@@ -107,10 +107,9 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
             f"{1 / results['stack_rs'].item():.1f} inside r200m; right, the scatter of the halos about their own fits, which "
             f"grows from {np.median(scatter[:SHELLS]):.2f} dex inside (Poisson noise: {np.median(noise[:SHELLS]):.2f}) to "
             f"{scatter[-1]:.2f} dex at 2 r200m (Poisson noise: {noise[-1]:.2f}), while the stack there is {beyond} times the "
-            f"continuation of its fit, and nowhere beyond r200m more than {far:.1f} standard errors from it. At the right: "
-            f"{mock.sizes['halo']} halos of a mock universe, whose histories and true profiles are known. Their profiles out to "
-            f"2 r200m differ along {int((degrees > 1.5).sum())} directions by clearly more than noise: as many numbers a network "
-            "should find."
+            f"continuation of its fit, and nowhere beyond r200m more than {far:.1f} standard errors from it. The profiles "
+            f"of {mock.sizes['halo']} halos of a mock universe, whose truth is known, differ along {int((degrees > 1.5).sum())} "
+            "directions by clearly more than noise: as many numbers a network should find in them."
         ),
         "figure": "halos.png",
         "comparisons": [row.to_json() for row in comparisons],

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from triptych.errors import ConfigError
+from triptych.halos.cosmology import CRITICAL_DENSITY
 from triptych.halos.mock.universe import Universe
 from triptych.halos.simulation.hdf5 import KPC_IN_CM, SOLAR_MASS_IN_G
 from triptych.halos.structure.overdensity import MassDefinition, threshold
@@ -64,7 +65,7 @@ class _Output(NamedTuple):
     ids : (particle,), from 1.
     halo : (group,), number of the mock halo that the group is.
     lengths : (group,), particles of the group.
-    masses : (definition, group), particles inside the outermost radius where the mean density is the threshold.
+    masses : (definition, group), particles inside the radius where the mean density is the threshold.
     """
 
     number: int
@@ -194,9 +195,10 @@ def _one_output(box: _Box, number: int, rng: np.random.Generator) -> _Output:
         radius = np.cbrt(3.0 * share[halo] * peak[halo] / (4.0 * np.pi * density[0]))
         inside = int(np.searchsorted(radii[order], radius))
         positions, ids = (box.centres[halo] + offsets)[order], (first_id[halo] + np.arange(kept))[order]
-        counts = [_inside(radii[order], box.universe.matter.particle_mass, limit) for limit in density]
         if inside < LEAST_PARTICLES:
             inside = 0
+        one = box.universe.matter.particle_mass
+        counts = [_inside(radii[order], inside * one, one, limit) for limit in density]
         groups.append((inside, halo, positions[:inside], ids[:inside], counts))
         outskirts.append((positions[inside:], ids[inside:]))
         reaches.append(REACH * radius)
@@ -217,11 +219,20 @@ def _one_output(box: _Box, number: int, rng: np.random.Generator) -> _Output:
     )
 
 
-def _inside(radii: NDArray[np.float64], particle_mass: float, limit: float) -> int:
-    """Particles inside the outermost radius where the mean density is `limit`; `radii` increase."""
-    counts = np.arange(1, len(radii) + 1)
-    dense = np.flatnonzero(counts * particle_mass >= limit * 4.0 / 3.0 * np.pi * radii**3)
-    return int(counts[dense[-1]]) if len(dense) else 0
+def _inside(radii: NDArray[np.float64], group: float, particle_mass: float, limit: float) -> int:
+    """Particles inside the radius where the mean density falls below `limit`; `radii` increase, `group` is the group's mass.
+
+    Where the density crosses the limit several times, this is the crossing that SUBFIND finds: it halves the interval from 0 to
+    three radii that the group would have at 200 times the critical density of today, down to 1e-4 of the radius.
+    """
+    low, high = 0.0, 3.0 * float(np.cbrt(3.0 * group / (4.0 * np.pi * 200.0 * CRITICAL_DENSITY)))
+    inside = 0
+    while high - low > 1e-4 * high > 0.0:
+        radius = 0.5 * (low + high)
+        inside = int(np.searchsorted(radii, radius))
+        dense = inside * particle_mass > limit * 4.0 / 3.0 * np.pi * radius**3
+        low, high = (radius, high) if dense else (low, radius)
+    return inside
 
 
 def _between(
