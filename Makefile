@@ -45,9 +45,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(PIP_INSTALL) --editable '.[all,test,lint]'
+	$(PIP_INSTALL) --editable '.[all,test,lint,halos-io]'
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed-test
-	$(PIP_INSTALL) --editable '.[all,test,lint,docs]'
+	$(PIP_INSTALL) --editable '.[all,test,lint,halos-io,docs]'
 	touch $@
