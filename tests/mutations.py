@@ -606,10 +606,10 @@ MUTATIONS = (
         ("tests/halos/mock/test_matter.py",),
     ),
     Mutation(
-        "halos: accretion noise that is not zero today",
+        "halos: accretion noise that changes the mean rate",
         "halos/mock/population.py",
-        "covariance -= np.outer(covariance[:, -1], covariance[-1])",
-        "covariance -= 0.0 * np.outer(covariance[:, -1], covariance[-1])",
+        "- known.HISTORY_SCATTER**2 / 2.0)",
+        "+ known.HISTORY_SCATTER**2 / 2.0)",
         ("tests/halos/mock/test_population.py",),
     ),
     Mutation(

@@ -7,8 +7,12 @@ shows the table of degrees of freedom before and after. What no source was found
 from __future__ import annotations
 
 # Accretion history: the population of diffmah (Hearin et al. 2021, arXiv:2105.05859) in the calibration that diffmah 0.7.3 ships.
-#: Histories of single halos scatter by this many dex about the smooth form ("typical accuracy of 0.1 dex", abstract there).
-HISTORY_SCATTER = 0.1
+#: Its masses are virial (Bryan & Norman 1998). M200m / Mvir goes as (Delta_vir rho_c / 200 rho_m)^this: x / (3 - x) with
+#: x = dlnM/dlnr = c^2 / ((1 + c)^2 m(c)) of an NFW halo of c = 11 at r200m.
+VIRIAL_EXPONENT = 0.22
+#: ln of the accretion rate scatters by this about the smooth history: log10 M of single halos then scatters by 0.10 dex, averaged
+#: over ln a after 1 Gyr ("typical accuracy of 0.1 dex for t > 1 Gyr", abstract of Hearin et al. 2021).
+HISTORY_SCATTER = 0.25
 #: Correlation length of that scatter in dynamical times. Assumption: a halo cannot change much faster than matter crosses it.
 HISTORY_MEMORY = 1.0
 
@@ -30,11 +34,11 @@ TRUNCATION_SCATTER, TRUNCATION_SCATTER_FLOOR = (0.050135, 0.003548, 0.010766), 0
 INFALL_DENSITY, INFALL_SLOPE, INFALL_MAXIMUM, INFALL_ZETA = 10.0, 1.5, 100.0, 0.5
 #: log10 delta_1 rises by this with each unit of dlnM/dlna over the last 0.09 in ln a, counted from 0.6. Matter that is to be
 #: accreted has to be there; measured in two runs of GADGET-4 (105 halos, :doc:`/halos_mock`): the density between 1 and 2 r200m
-#: rises by 0.07 +- 0.02 dex, and would fall by 0.03 in the mock without this. "Depends on the accretion rate for fast-accreting
+#: rises by 0.07 +- 0.02 dex, in the mock by 0.06. "Depends on the accretion rate for fast-accreting
 #: haloes but is mostly set by the environment for slowly accreting haloes": Diemer (2022, arXiv:2112.03921, abstract).
 INFALL_ACCRETION, INFALL_INTERVAL, INFALL_PIVOT = 0.15, 0.09, 0.6
 #: The rest of the scatter of log10 delta_1, from the same runs: the covariance of log10 rho between the shells 1.0 to 1.4 and 1.4
-#: to 2.0 r200m is 0.023 dex^2 there and in the mock. (At most 1 dex in the infalling term: Diemer 2022, abstract.)
+#: to 2.0 r200m is 0.023 dex^2 there, 0.021 in the mock. (At most 1 dex in the infalling term: Diemer 2022, abstract.)
 INFALL_SCATTER = 0.28
 
 # Shape: c/a = 0.54 (M / M*)^-0.05, Gaussian scatter 0.1 (Allgood et al. 2006, astro-ph/0508497, abstract).

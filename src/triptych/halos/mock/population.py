@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from triptych.halos.cosmology import Cosmology
 from triptych.halos.mass_function import Power, tinker08
-from triptych.halos.mock.amplitudes import HISTORY_MEMORY, HISTORY_SCATTER
+from triptych.halos.mock import amplitudes as known
 from triptych.halos.mock.diffmah import smooth_histories
+from triptych.halos.structure.overdensity import threshold
 
 #: The history is known from this scale factor on: earlier than the first output, since dense cores assemble early.
 FIRST_SCALE_FACTOR = 1.0 / 16.0
@@ -38,30 +39,41 @@ def draw_masses(
 def draw_histories(
     masses: NDArray[np.float64], scale_factors: NDArray[np.float64], *, cosmology: Cosmology, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(halo, time) masses in Msun/h: smooth histories of diffmah times smooth accretion noise, and `masses` at the last time.
+    """(halo, time) M200m in Msun/h: smooth histories of diffmah whose accretion rates fluctuate, and `masses` at the last time.
 
-    The noise of ln M is a Gaussian process with a squared-exponential covariance in the number of dynamical times that have
-    passed, given that it is 0 today: much smoother than the outputs are spaced, so that the accretion rate between two of them is
-    the halo's and not the noise's.
+    The rate dlnM/dlna of the smooth history is multiplied by exp(s g - s^2 / 2), with s = :data:`amplitudes.HISTORY_SCATTER` and
+    g a Gaussian process of unit variance whose covariance is a squared exponential in the number of dynamical times that have
+    passed: halos never shrink, and the rate is much smoother than the outputs are spaced. Masses follow by summing back.
 
     Parameters
     ----------
-    masses : (halo,), today, Msun/h.
+    masses : (halo,), M200m today, Msun/h.
     scale_factors : (time,), increasing; the last is 1.
 
     Notes
     -----
     O(time^3 + halo time^2): 17,000 histories of 200 times in 3 s.
     """
-    ages = cosmology.age(1.0 / scale_factors - 1.0)
-    share = smooth_histories(masses / cosmology.hubble, ages, seed=int(rng.integers(2**31)))
+    smooth = np.log(smooth_masses(masses, scale_factors, cosmology=cosmology, rng=rng))
     crossings = crossings_passed(scale_factors, cosmology)
-    covariance = np.exp(-0.5 * ((crossings[:, None] - crossings) / HISTORY_MEMORY) ** 2)
-    covariance -= np.outer(covariance[:, -1], covariance[-1])  # given that the noise is 0 today
-    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = np.linalg.eigh(np.exp(-0.5 * ((crossings[:, None] - crossings) / known.HISTORY_MEMORY) ** 2))
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
-    noise = rng.standard_normal((len(masses), len(values))) @ root.T
-    return np.asarray(masses[:, None] * share * np.exp(HISTORY_SCATTER * np.log(10.0) * noise))
+    process = known.HISTORY_SCATTER * rng.standard_normal((len(masses), len(values))) @ root.T
+    steps = np.diff(smooth, axis=1) * np.exp(0.5 * (process[:, 1:] + process[:, :-1]) - known.HISTORY_SCATTER**2 / 2.0)
+    grown = np.cumsum(steps[:, ::-1], axis=1)[:, ::-1]  # in ln M, from each time until today
+    return np.asarray(masses[:, None] * np.exp(-np.pad(grown, ((0, 0), (0, 1)))))
+
+
+def smooth_masses(
+    masses: NDArray[np.float64], scale_factors: NDArray[np.float64], *, cosmology: Cosmology, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """(halo, time) M200m in Msun/h from diffmah's virial masses: a halo that has stopped to accrete still gains M200m, since the
+    density inside r200m falls with the mean density (pseudo-evolution, Diemer, More & Kravtsov 2013, arXiv:1207.0816).
+    """
+    redshifts = 1.0 / scale_factors - 1.0
+    share = smooth_histories(masses / cosmology.hubble, cosmology.age(redshifts), seed=int(rng.integers(2**31)))
+    density = np.array([threshold(cosmology, "vir", float(redshift)) for redshift in redshifts])
+    return np.asarray(masses[:, None] * share * (density / density[-1]) ** known.VIRIAL_EXPONENT)
 
 
 def crossings_passed(scale_factors: NDArray[np.float64], cosmology: Cosmology) -> NDArray[np.float64]:
