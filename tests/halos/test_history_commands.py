@@ -106,7 +106,7 @@ def test_impossible_settings_are_refused(folder):
         HistoriesConfig(path=str(folder), min_particles=0)
     for path in ("", str(folder / "trees.hdf5")):
         with pytest.raises(ConfigError, match="folder of a run"):
-            HistoriesConfig(path=path)
+            HistoriesConfig(path=path).inputs()
 
 
 def test_a_snapshot_is_measured(folder, tmp_path):

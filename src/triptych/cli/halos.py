@@ -36,6 +36,6 @@ add_verb(
     "halos-build",
     dataset_commands.BuildConfig,
     dataset_commands.build,
-    example="triptych halos build --config papers/luciesmith2023/simulations/build.toml --workers 16",
+    example="triptych halos build --training run_1/output --validation run_2/output --test run_2/output --kind infall",
 )
 add_verb(app, "halos-inspect", dataset_commands.InspectConfig, dataset_commands.inspect, example="triptych halos inspect mock")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import xarray as xr
 
@@ -16,7 +16,10 @@ from triptych.errors import ConfigError
 from triptych.halos import measure as table
 from triptych.halos.plots import halo_figure
 from triptych.halos.sample import sample_data
+from triptych.halos.simulation.catalogue import read_catalogue
 from triptych.halos.simulation.files import catalogue_beside, locate, parts_present
+from triptych.halos.structure.overdensity import MassDefinition
+from triptych.halos.verdicts import halo_verdicts
 from triptych.runs import Run
 
 
@@ -29,7 +32,7 @@ class MeasureConfig:
         metadata={"positional": True, "help": "snapshot file, or the folder of a run; empty takes the sample of the package"},
     )
     output: int | None = field(default=None, metadata={"help": "number of the output in a folder; none takes the last"})
-    mass_definition: Literal["200m", "200c", "vir"] = field(
+    mass_definition: MassDefinition = field(
         default="200m", metadata={"help": "200 times the mean (200m) or critical (200c) density, or a collapsed top hat (vir)"}
     )
     min_particles: int = field(
@@ -82,6 +85,7 @@ def measure(config: MeasureConfig, run: Run) -> dict[str, Any]:
         "units": {"mass": "Msun/h", "length": "comoving kpc/h", "density": "comoving Msun h^2/kpc^3"},
         "halos": [_record(halos.isel(halo=row)) for row in range(halos.sizes["halo"])],
         "figure": "halos.png",
+        "claims": [verdict.to_json() for verdict in halo_verdicts(halos, read_catalogue(catalogue_beside(config.snapshot())))],
     }
 
 

@@ -21,6 +21,7 @@ from triptych.halos.dataset.store import store_folder
 from triptych.halos.mass_function import Power
 from triptych.halos.sample import sample_data
 from triptych.halos.simulation.files import catalogue_beside, locate, parts_present, run_folder
+from triptych.halos.verdicts import number_verdicts
 from triptych.halos.voxels.grids import Scheme, zoom_sides
 from triptych.runs import Run, stream
 from triptych.runs.config import to_dict
@@ -70,6 +71,8 @@ class BoxConfig:
 def recipe(kind: Kind, *, cuts: CutsConfig, box: BoxConfig, bins: int | None) -> Recipe:
     """What is made of every halo, the blanks filled in for the kind."""
     preset = PRESETS[kind]
+    if bins is not None and bins < 3:
+        raise ConfigError("bins is impossible", got=bins, expected=">= 3, for two parameters", fix="give another --bins")
     widest = preset.largest_radius if cuts.largest_radius is None else cuts.largest_radius
     sides = tuple(zoom_sides(preset.side if box.side is None else box.side, box.levels, box.zoom))
     return Recipe(
@@ -100,8 +103,6 @@ class BuildConfig:
     box: BoxConfig = field(default_factory=BoxConfig)
 
     def __post_init__(self) -> None:
-        if self.bins is not None and self.bins < 3:
-            raise ConfigError("bins is impossible", got=self.bins, expected=">= 3, for two parameters", fix="give another --bins")
         if self.min_particles < 1:
             raise ConfigError("min_particles is impossible", got=self.min_particles, expected=">= 1")
         self.recipe()
@@ -216,4 +217,5 @@ def inspect(config: InspectConfig, run: Run) -> dict[str, Any]:
     power = Power(sigma8=config.sigma8, spectral_index=config.spectral_index, omega_baryon=config.omega_baryon)
     found = look_into(data, power=power)
     run.save_figure("dataset.png", dataset_figure(data, found, shown=config.shown, rng=stream(config.seed, "shown")))
-    return {**contents(data), **found.to_json(), "figure": "dataset.png"}
+    claims = [verdict.to_json() for verdict in number_verdicts(data.attributes.cosmology, power)]
+    return {**contents(data), **found.to_json(), "figure": "dataset.png", "claims": claims}

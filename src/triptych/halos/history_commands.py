@@ -46,6 +46,9 @@ class HistoriesConfig:
             raise ConfigError(
                 "min_particles is impossible", got=self.min_particles, expected="> 0", fix="give another --min-particles"
             )
+
+    def inputs(self) -> list[Path]:
+        """All files that are read: catalogues, snapshots, trees."""
         if not Path(self.path).is_dir() or not self.path:
             raise ConfigError(
                 "path is not the folder of a run",
@@ -53,9 +56,6 @@ class HistoriesConfig:
                 expected="a folder with fof_subhalo_tab_NNN.hdf5 and trees",
                 fix="triptych halos histories FOLDER",
             )
-
-    def inputs(self) -> list[Path]:
-        """All files that are read: catalogues, snapshots, trees."""
         folder, finished = Path(self.path), tree_file(Path(self.path))
         links: tuple[Kind, ...] = ("subhalo_desc", "subhalo_prog") if finished is None else ()
         kinds: tuple[Kind, ...] = ("fof_subhalo_tab", "snapshot", *links)
@@ -109,6 +109,9 @@ def _record(halo: xr.Dataset) -> dict[str, Any]:
     return {
         "id": halo["id"].item(),
         "formation_redshift": formed if math.isfinite(formed) else None,
+        "mass_now": _numbers(halo["mass"].to_numpy())[-1],
+        "gamma_now": _numbers(halo["gamma"].to_numpy())[-1],
+        "gamma_now_error": _numbers(halo["gamma_error"].to_numpy())[-1],
         "redshift": halo["redshift"].to_numpy().tolist(),
         f"m{halo.attrs['mass_definition']}": _numbers(halo["mass"].to_numpy()),
         "gamma": _numbers(halo["gamma"].to_numpy()),

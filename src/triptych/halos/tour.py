@@ -29,7 +29,7 @@ from triptych.halos.structure.nfw import fit_nfw, nfw_mass, nfw_shells, sample_n
 from triptych.halos.structure.overdensity import Overdensity, overdensity, threshold
 from triptych.halos.structure.shells import density_profiles, stack
 from triptych.halos.structure.spheres import Particles, index
-from triptych.halos.verdicts import profile_verdicts
+from triptych.halos.verdicts import halo_verdicts
 from triptych.runs import Comparison, Cost, Run, progress, stream
 from triptych.statistics import Estimate
 
@@ -113,7 +113,7 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
         ),
         "figure": "halos.png",
         "comparisons": [row.to_json() for row in comparisons],
-        "claims": [verdict.to_json() for verdict in profile_verdicts(halos)],
+        "claims": [verdict.to_json() for verdict in halo_verdicts(halos, groups)],
     }
 
 

@@ -21,6 +21,7 @@ from triptych.runs import progress
 T = TypeVar("T")
 R = TypeVar("R")
 Outcome = tuple[int, Callable[[], R]]
+SHOWN_TASKS = 3  # with the same error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +38,12 @@ class TasksFailedError(TriptychError):
 
     def __init__(self, failures: Sequence[Failure], results: Sequence[Any]) -> None:
         self.failures, self.results = list(failures), list(results)
+        grouped: dict[str, list[Any]] = {}
+        for failure in failures:
+            grouped.setdefault(str(failure.error), []).append(failure.task)
         super().__init__(
             f"{len(failures)} of {len(results)} tasks failed",
-            got="\n            ".join(f"{failure.task!r}: {failure.error}" for failure in failures),
+            got="\n            ".join(f"{_some(tasks)}: {error}" for error, tasks in grouped.items()),
             fix="the results of the other tasks are kept; mend these and run again",
         )
         first = failures[0].error
@@ -47,6 +51,12 @@ class TasksFailedError(TriptychError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TasksFailedError, (self.failures, self.results)
+
+
+def _some(tasks: Sequence[Any]) -> str:
+    """The first tasks by name, and how many more."""
+    shown = ", ".join(repr(task) for task in tasks[:SHOWN_TASKS])
+    return shown if len(tasks) <= SHOWN_TASKS else f"{shown} and {len(tasks) - SHOWN_TASKS} more"
 
 
 def map(

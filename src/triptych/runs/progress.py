@@ -74,6 +74,16 @@ def showing() -> Iterator[None]:
 
 
 @contextmanager
+def hidden() -> Iterator[None]:
+    """Show no progress inside this block: of small steps in a task that is shown itself."""
+    token = _shown.set(False)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+@contextmanager
 def task(label: str, total: int) -> Iterator[Task]:
     """Progress of `total` units of work called `label`."""
     shown = _shown.get()

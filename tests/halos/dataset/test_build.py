@@ -10,7 +10,7 @@ from tests.halos import gadget
 from triptych.errors import ConfigError, DataError
 from triptych.halos import measure, read_snapshot, sample_data
 from triptych.halos.dataset import SPLITS, BoxSpec, Cuts, Role, open_dataset
-from triptych.halos.dataset.build import build, output_times
+from triptych.halos.dataset.build import build, shared_times
 from triptych.halos.dataset.gather import Part, Recipe, Source
 from triptych.halos.dataset_commands import BuildConfig, InspectConfig
 from triptych.halos.dataset_commands import build as build_verb
@@ -142,18 +142,18 @@ def with_outputs(letter, *scale_factors):
 
 
 def test_histories_share_their_outputs(letter):
-    redshift, told = output_times(with_outputs(letter, [0.25, 0.5, 1.0], [0.25, 0.501, 1.0]), recipe())
+    redshift, told = shared_times(with_outputs(letter, [0.25, 0.5, 1.0], [0.25, 0.501, 1.0]), recipe())
     np.testing.assert_allclose(redshift, [3.0, 1.0, 0.0])
     assert len(told) == 1
     assert "up to 0.002 in ln a" in told[0]
-    assert output_times(with_outputs(letter, [0.25, 0.5, 1.0], [0.25, 0.5, 1.0]), recipe())[1] == []
+    assert shared_times(with_outputs(letter, [0.25, 0.5, 1.0], [0.25, 0.5, 1.0]), recipe())[1] == []
     for other in ([0.25, 0.7, 1.0], [0.5, 1.0]):
         with pytest.raises(DataError, match="outputs at different times"):
-            output_times(with_outputs(letter, [0.25, 0.5, 1.0], other), recipe())
-    redshift, told = output_times(with_outputs(letter, [0.5, 1.0], None), recipe())
+            shared_times(with_outputs(letter, [0.25, 0.5, 1.0], other), recipe())
+    redshift, told = shared_times(with_outputs(letter, [0.5, 1.0], None), recipe())
     assert redshift is None
     assert "neither merger trees" in told[0]
-    assert output_times(with_outputs(letter, [0.5, 1.0]), recipe(histories=False)) == (
+    assert shared_times(with_outputs(letter, [0.5, 1.0]), recipe(histories=False)) == (
         None,
         ["no histories: they were not asked for"],
     )

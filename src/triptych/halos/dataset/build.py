@@ -61,7 +61,7 @@ def build(
     """
     parts = [gather(source, recipe, keep=keep) for source in sources]
     _refuse_other_universes(parts)
-    redshift, about_histories = output_times(parts, recipe)
+    redshift, about_histories = shared_times(parts, recipe)
     simulations = tuple(part.simulation for part in parts)
     variables = halo_columns(recipe.bins, simulations=[one.name for one in simulations])
     if redshift is not None:
@@ -104,7 +104,7 @@ def _refuse_other_universes(parts: Sequence[Part]) -> None:
             )
 
 
-def output_times(parts: Sequence[Part], recipe: Recipe) -> tuple[NDArray[np.float64] | None, list[str]]:
+def shared_times(parts: Sequence[Part], recipe: Recipe) -> tuple[NDArray[np.float64] | None, list[str]]:
     """Redshifts (output,) of the histories, those of the first simulation, or None; with what the reader should know of it.
 
     Raises

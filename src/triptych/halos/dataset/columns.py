@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,7 @@ from triptych.halos.measure import DENSITY, LENGTH, MASS
 
 Kind = Literal["virial", "infall"]
 HALO = "halo"
-RATES: tuple[RateDefinition, ...] = ("consecutive", "dk14", "dynamical", "instantaneous")
+RATES: tuple[RateDefinition, ...] = get_args(RateDefinition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

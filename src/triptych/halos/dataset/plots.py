@@ -50,6 +50,12 @@ def plot_slice(data: DataSet, row: int, level: int, *, ax: Axes | None = None) -
     return ax
 
 
+def name_of(data: DataSet, row: int) -> str:
+    """The halo in a row: its simulation and its number there."""
+    halo = data.table.isel(halo=row)
+    return f"{data.attributes.simulations[int(halo['simulation'])].name}/{int(halo['id'])}"
+
+
 def plot_profiles(data: DataSet, rows: NDArray[np.intp], *, ax: Axes | None = None) -> Axes:
     """Profiles of some halos with Poisson errors, and their NFW (line) and Einasto (dotted) fits."""
     ax = new_axes() if ax is None else ax
@@ -60,7 +66,7 @@ def plot_profiles(data: DataSet, rows: NDArray[np.intp], *, ax: Axes | None = No
         r, counts = one["r"].to_numpy()[filled], one["counts"].to_numpy()[filled]
         error = np.minimum(1.0 / np.sqrt(counts), 0.9)
         y = 10 ** one["log_density"].to_numpy()[filled]
-        ax.errorbar(r, y, yerr=error * y, fmt="o", ms=3, color=color, elinewidth=0.8, label=f"halo {int(one['id'])}")
+        ax.errorbar(r, y, yerr=error * y, fmt="o", ms=3, color=color, elinewidth=0.8, label=name_of(data, int(rows[place])))
         fine = np.geomspace(float(one["r_edge"][0]), float(one["r_edge"][-1]), 100)
         fits = {"-": nfw_density(fine, float(one["rs"]), float(one["rho_s"]))}
         einasto = (float(one[f"einasto_{name}"]) for name in ("rs", "rho_s", "alpha"))
@@ -106,7 +112,7 @@ def dataset_figure(data: DataSet, found: Inspection, *, shown: int, rng: np.rand
     plot_histories(data, rows, ax=axes[0, 2])
     for level in range(data.box.levels):
         for place, row in enumerate(rows):
-            plot_slice(data, int(row), level, ax=axes[1 + level, place]).set_title(f"halo {int(data.table['id'][row])}")
+            plot_slice(data, int(row), level, ax=axes[1 + level, place]).set_title(name_of(data, int(row)))
     for empty in (*axes[0, 3:], *axes[1:, len(rows) :].flat):
         empty.set_axis_off()
     names = ", ".join(one.name for one in data.attributes.simulations)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.errors import ConfigError, DataError
-from triptych.halos.cosmology import Cosmology
+from triptych.halos.cosmology import HALO_OVERDENSITY, Cosmology
 
 Split = Literal["training", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("training", "validation", "test")  # their place is their code in the column ``split``
@@ -58,6 +58,11 @@ class Cuts:
     def mass_range(self, cosmology: Cosmology) -> tuple[float, float]:
         """The M200m in Msun/h between which halos pass; that of the largest radius is 4/3 pi r200m^3 200 rho_m.
 
+        Raises
+        ------
+        ConfigError
+            If there are none.
+
         Examples
         --------
         >>> planck = Cosmology(omega_matter=0.3089, omega_lambda=0.6911, hubble=0.6774)
@@ -65,9 +70,17 @@ class Cuts:
         ['1.00e+11', '3.58e+11']
         """
         lowest, highest = 10**self.lowest * cosmology.hubble, 10**self.highest * cosmology.hubble
-        if self.largest_radius is None:
-            return lowest, highest
-        return lowest, min(highest, 4.0 / 3.0 * np.pi * self.largest_radius**3 * 200.0 * cosmology.mean_density)
+        if self.largest_radius is not None:
+            widest = 4.0 / 3.0 * np.pi * self.largest_radius**3 * HALO_OVERDENSITY * cosmology.mean_density
+            highest = min(highest, widest)
+        if not lowest < highest:
+            raise ConfigError(
+                "no halo can pass these cuts",
+                got=f"at least {lowest:.3g} Msun/h by mass, at most {highest:.3g} Msun/h by radius",
+                expected="a radius cut above that of the smallest mass",
+                fix="raise largest_radius, or lower the smallest mass",
+            )
+        return lowest, highest
 
     def apply(
         self, mass: NDArray[np.float64], radius: NDArray[np.float64], *, hubble: float

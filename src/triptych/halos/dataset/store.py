@@ -111,7 +111,7 @@ class Store:
             ) from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataSet:
     """A data set that is complete: made by :func:`open_dataset`.
 
@@ -290,13 +290,12 @@ def store_folder(path: PathLike) -> Path:
     return inside[0] if len(inside) == 1 and not (here / "zarr.json").exists() else here
 
 
-def open_dataset(path: PathLike, *, incomplete: bool = False) -> DataSet:
+def open_dataset(path: PathLike) -> DataSet:
     """Open a data set for reading.
 
     Parameters
     ----------
     path : the folder of the store, or the run directory that holds it.
-    incomplete : also open one that is not finished; the rows that are not written hold NaN, or 0.
 
     Raises
     ------
@@ -323,7 +322,7 @@ def open_dataset(path: PathLike, *, incomplete: bool = False) -> DataSet:
     if gone:
         raise DataError("arrays of the data set are missing", got=", ".join(map(str, gone)), fix=f"copy {where} again")
     done = np.asarray(_array(group, "complete")[:])
-    if not incomplete and not done.all():
+    if not done.all():
         raise DataError(
             "the data set is not finished",
             got=f"{int(done.sum())} of {len(done)} halos in {where}",

@@ -29,6 +29,7 @@ from triptych.halos.mock.universe import LETTER_OUTPUTS, LETTER_PARTICLE_MASS, P
 from triptych.halos.simulation.catalogue import Catalogue
 from triptych.halos.simulation.snapshot import Snapshot
 from triptych.runs import map as fan_out
+from triptych.runs import progress
 
 #: A thirtieth of the mean distance of the Letter's particles; the Letter does not state its softening.
 SOFTENING = 50_000.0 / 512 / 30
@@ -42,17 +43,19 @@ class Realisation(NamedTuple):
 
     Attributes
     ----------
+    name : short and unique.
     seed : of its universe.
     split : what its halos are for.
     halos : how many.
     """
 
+    name: str
     seed: int
     split: Split
     halos: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Block:
     """What one worker makes: rows `start` to `stop` of the data set, which lie in these realisations."""
 
@@ -60,6 +63,9 @@ class _Block:
     recipe: Recipe
     start: int
     stop: int
+
+    def __repr__(self) -> str:
+        return f"mock halos {self.start} to {self.stop}"
 
 
 def build_mock(
@@ -89,7 +95,7 @@ def build_mock(
     Some 15 ms a halo of the Letter's population and resolution. Memory: 64 halos' particles a worker, about 200 MB.
     """
     halos = sum(one.halos for one in realisations)
-    names = [f"mock{one.seed}" for one in realisations]
+    names = [one.name for one in realisations]
     lowest, highest = recipe.cuts.mass_range(PLANCK)
     simulations = tuple(
         Simulation(
@@ -111,6 +117,7 @@ def build_mock(
         outer=recipe.outer,
         cuts=recipe.cuts,
         simulations=simulations,
+        warnings=("the cuts are those of the true masses: measured ones lie up to some per cent beyond",),
         provenance=provenance or {},
     )
     variables = (
@@ -188,14 +195,15 @@ def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.in
         softening=SOFTENING,
         path=Path("mock"),
     )
-    found = measure(
-        snapshot,
-        _catalogue(snapshot, centres, structure.mass[rows]),
-        min_particles=1,
-        inner=recipe.inner,
-        outer=recipe.outer,
-        bins=recipe.bins,
-    )
+    with progress.hidden():
+        found = measure(
+            snapshot,
+            _catalogue(snapshot, centres, structure.mass[rows]),
+            min_particles=1,
+            inner=recipe.inner,
+            outer=recipe.outer,
+            bins=recipe.bins,
+        )
     made = measured_columns(found)
     made["id"] = rows
     held = matter_of(snapshot, recipe.box)

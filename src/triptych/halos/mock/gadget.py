@@ -89,7 +89,7 @@ def write_simulation(
 
     Earlier, a halo has fewer of its particles, on a profile of the same shape scaled to its r200m at that time, so that its M200m
     is the history's. All other matter lies evenly between the halos. A group is the particles inside r200m and has one subhalo;
-    the spherical overdensity masses of the catalogue are counted, not copied from the truth.
+    the spherical overdensity masses of the catalogue are counted, not copied from the truth. Particle IDs go from halo to halo.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def write_simulation(
     Raises
     ------
     ConfigError
-        If the halos hold more matter than the box, or do not fit into it without touching.
+        If the halos hold more matter than the box, do not fit into it without touching, or are all too light to be groups.
 
     Notes
     -----
@@ -131,6 +131,14 @@ def write_simulation(
             got=f"{sum(map(len, matter))} particles in {len(matter)} halos",
             expected=f"at most {particles}",
             fix="take a larger box, or fewer halos",
+        )
+    heaviest = int(np.argmax(universe.structure.mass))
+    if universe.structure.mass[heaviest] < LEAST_PARTICLES * universe.matter.particle_mass:
+        raise ConfigError(
+            "no halo is a group",
+            got=f"{universe.structure.mass[heaviest] / universe.matter.particle_mass:.3g} particles in the heaviest halo",
+            expected=f"at least {LEAST_PARTICLES}",
+            fix="take heavier halos, or lighter particles",
         )
     box = _Box(
         universe=universe,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from triptych.errors import ConfigError
 from triptych.halos.cosmology import Cosmology
+from triptych.halos.histories.accretion import output_times
 from triptych.halos.mass_function import Power
 from triptych.halos.mock.matter import Matter, draw_shapes, matter
 from triptych.halos.mock.population import draw_histories, draw_masses, time_grid
@@ -22,7 +23,7 @@ PLANCK = Cosmology(omega_matter=0.3089, omega_lambda=0.6911, hubble=0.6774)
 #: 512^3 particles in (50 Mpc/h)^3, the Letter's.
 LETTER_PARTICLE_MASS = PLANCK.mean_density * (50_000.0 / 512) ** 3
 #: 91 outputs from z = 7 to 0, at equal steps of ln a; the Letter does not say at which.
-LETTER_OUTPUTS = np.geomspace(1.0 / 8.0, 1.0, 91)
+LETTER_OUTPUTS = output_times(91, 7.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -44,12 +45,12 @@ def locate(path: PathLike, kind: Kind, output: int | None = None) -> Path:
     if here.is_file():
         return here
     if not here.is_dir():
-        near = sorted(entry.name for entry in here.parent.iterdir()) if here.parent.is_dir() else []
+        near = get_close_matches(here.name, [entry.name for entry in here.parent.iterdir()] if here.parent.is_dir() else [], n=1)
         raise DataError(
             "no such file or folder",
             got=here,
             expected="a snapshot file of GADGET-4 (HDF5), or the folder of a run",
-            fix=did_you_mean(here.name, near[:20]) if near else f"{here.parent} does not exist either",
+            fix=did_you_mean(here.name, near) if near else f"look into {_nearest(here)}",
         )
     found = outputs(here, kind)
     if not found:
@@ -66,6 +67,11 @@ def locate(path: PathLike, kind: Kind, output: int | None = None) -> Path:
             f"the folder holds no {kind} of this output", got=number, expected=f"one of {have}", fix=f"look into {here}"
         )
     return found[number]
+
+
+def _nearest(path: Path) -> Path:
+    """The innermost folder on the way to `path` that exists."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())
 
 
 def outputs(folder: Path, kind: Kind) -> dict[int, Path]:

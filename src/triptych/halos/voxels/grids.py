@@ -163,7 +163,7 @@ def zoom_grids(
     n: int,
     levels: int,
     mean_density: float,
-    zoom: float = 2.0,
+    zoom: float = 4.0,
     scheme: Scheme = "cic",
     smoothing: Smoothing | None = None,
     out: Floating | None = None,
@@ -216,7 +216,7 @@ def zoom_grids(
     return boxes
 
 
-def zoom_sides(side: float, levels: int, zoom: float = 2.0) -> list[float]:
+def zoom_sides(side: float, levels: int, zoom: float = 4.0) -> list[float]:
     """Sides of nested cubes, the widest first.
 
     Raises
@@ -227,7 +227,7 @@ def zoom_sides(side: float, levels: int, zoom: float = 2.0) -> list[float]:
     Examples
     --------
     >>> zoom_sides(600.0, 3)
-    [600.0, 300.0, 150.0]
+    [600.0, 150.0, 37.5]
     """
     if not (levels >= 1 and zoom > 1):
         raise ConfigError("no such zoom", got=f"{levels} levels by {zoom}", expected="levels >= 1, zoom > 1", fix="set both")
