@@ -113,7 +113,7 @@ def write_simulation(
 
     Notes
     -----
-    O(particles) time and memory for each output: 2e6 particles take 3 s and 300 MB.
+    O(particles) time and memory for each output: 2e6 particles take 3 s and some 600 MB.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
