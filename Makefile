@@ -10,7 +10,7 @@ tour: $(VENV)/installed
 	$(BIN)/triptych tour
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow

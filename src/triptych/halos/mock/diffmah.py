@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_LEAST_ROOM = 1024  # halos
+
 
 def smooth_histories(masses: ArrayLike, ages: ArrayLike, *, seed: int) -> NDArray[np.float64]:
     """M(t) / M(t0) of central halos drawn from diffmah's bimodal population (Hearin et al. 2021, arXiv:2105.05859).
@@ -42,10 +44,12 @@ def smooth_histories(masses: ArrayLike, ages: ArrayLike, *, seed: int) -> NDArra
     from diffmah.diffmahpop_kernels.mc_bimod_cens import mc_diffmah_cenpop
 
     times = np.asarray(ages, dtype=np.float64)
-    today = np.full(np.shape(masses), times[-1], dtype=np.float32)
     log_today = np.log10(times[-1])
-    log_mass = jnp.asarray(np.log10(masses), dtype=jnp.float32)
+    halos = len(np.asarray(masses))
+    room = max(_LEAST_ROOM, 1 << (halos - 1).bit_length())  # few sizes, so that JAX compiles but once or twice
+    log_mass = jnp.asarray(np.pad(np.log10(masses), (0, room - halos), mode="edge"), dtype=jnp.float32)
+    today = np.full(room, times[-1], dtype=np.float32)
     population = mc_diffmah_cenpop(DEFAULT_DIFFMAHPOP_PARAMS, log_mass, jnp.asarray(today), jax.random.key(seed), log_today)
     _, history = mah_halopop(population.mah_params, jnp.asarray(times, dtype=jnp.float32), log_today)
-    log_share = np.asarray(history, dtype=np.float64)
+    log_share = np.asarray(history[:halos], dtype=np.float64)
     return np.asarray(10.0 ** (log_share - log_share[:, -1:]))

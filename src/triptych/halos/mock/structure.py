@@ -26,8 +26,8 @@ class Structure:
     Attributes
     ----------
     mass, radius : (halo,), M200m in Msun/h and r200m in comoving kpc/h.
-    concentration : (halo,), r200m / r_-2 of the orbiting matter.
-    truncation : (halo,), r_t / r200m.
+    concentration : (halo,), r200m / ``r_-2`` of the orbiting matter.
+    truncation : (halo,), ``r_t`` / r200m.
     infall : (halo,), delta_1: density of the infalling matter at r200m over the mean.
     gamma : (halo,), dlnM/dlna over the last dynamical time.
     recent : (halo,), dlnM/dlna over the last :data:`amplitudes.INFALL_INTERVAL` in ln a.

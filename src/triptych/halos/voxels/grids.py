@@ -35,7 +35,7 @@ def deposit(
     """The density of particles in the n^3 voxels of a cube about the origin.
 
     "ngp", "cic" and "tsc" share the mass of a particle among the 1, 2^3 or 3^3 nearest voxels (R. W. Hockney and J. W. Eastwood,
-    Computer Simulation Using Particles, 1981, sect. 5-3). "sph" adds up, at the centre of each voxel,
+    Computer Simulation Using Particles, 1981, sect. 5-3). "sph" adds up, at the centre of each voxel::
 
         rho(r) = sum_j m_j W(|r - r_j|, h_j),    W = [(2 - q)^3 - 4 (1 - q)^3] / (4 pi h^3),  q = |r - r_j| / h_j,
 
