@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import stim
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as some
 
 from tests.oracles import qec as oracle
-from tests.qec.strategies import Case, clifford_circuits, programs
+from tests.qec.strategies import Case, Table, clifford_circuits, programs
 from triptych.errors import ConfigError
 from triptych.qec import Noise, Program, QubitSet, Thresholds, criteria, steane, tasks
 from triptych.qec import program as do
@@ -431,3 +432,16 @@ def test_preservation_conserves_probability_and_bounds_success_from_above(noise:
             assert rule == "lossy" or whole == pytest.approx([1.0] * len(whole), abs=1e-12)
             assert rule == "preservation" or math.prod(whole) < 1 - 1e-12
         assert success["preservation"] >= success["lossy"]
+
+
+def test_what_was_neglected_before_a_run_could_end_is_in_the_ledger():
+    """Two flips end the run; their joint state is not followed, and the block is reset afterwards."""
+    matrix = np.diag([1.0, 1.0, 1.0, 0.0])
+    flips = [(Prepare(qubit=q), do.PauliChannel(qubits=(q,), errors=(("X", 0.01),))) for q in (0, 1)]
+    gadget = do.Channel(qubits=(0, 1), looks=(1, 4), errors=(1, 4), matrix=matrix)
+    program = Program(instructions=(*flips[0], *flips[1], gadget, Prepare(qubit=0)), blocks=((0,),))
+    never = Table(bits=0)
+    assert found(program, never) == (pytest.approx(1e-4, rel=1e-9), pytest.approx(0.0, abs=1e-13))
+    for rule in ("preservation", "lossy"):
+        rate, ledger = found(program, never, Thresholds(event=0.0, merge=1e-3, rule=rule))
+        assert rate == 0.0 and ledger >= 1e-4

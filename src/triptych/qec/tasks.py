@@ -285,7 +285,8 @@ def apply(old: QubitSet, step: Custom | Channel) -> QubitSet:
                 new[changed] = already(changed, 0.0) + share * p
         written += len(spread[here])
     ledger = old.ledger + (written - len(new) + 4) * ROUNDING
-    return old._replace(states=new, ledger=ledger, crashed=crashed, mortal=old.mortal or crashed > 0)
+    ends = isinstance(step, Channel) and bool(step.aborts.any())  # states that are not followed might have ended, too
+    return old._replace(states=new, ledger=ledger, crashed=crashed, mortal=old.mortal or ends)
 
 
 def score(old: QubitSet, block: Sequence[int], crash: Criterion) -> QubitSet:
