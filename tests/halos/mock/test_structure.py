@@ -110,6 +110,8 @@ def test_what_is_being_accreted_is_there(universe):
     log_infall = np.log10(structure.infall / 10.0) - 0.15 * (structure.recent - 0.6)
     assert abs(log_infall.mean()) < 4 * 0.28 / np.sqrt(len(log_infall))
     assert log_infall.std() == pytest.approx(0.28, rel=4 / np.sqrt(2 * len(log_infall)))
+    slope = np.polyfit(structure.recent, np.log10(structure.infall), 1)[0]
+    assert slope == pytest.approx(0.15, abs=4 * 0.28 / structure.recent.std() / np.sqrt(len(log_infall)))
     history = structure.mass[0] * np.array([[0.5, np.exp(-0.09 * 2.0), 1.0]])
     drawn = draw_structure(history, np.exp([-0.8, -0.09, 0.0]), cosmology=PLANCK, power=Power(), rng=np.random.default_rng(1))
     assert drawn.recent[0] == pytest.approx(2.0)
