@@ -68,8 +68,10 @@ class MeasureConfig:
 
 def measure(config: MeasureConfig, run: Run) -> dict[str, Any]:
     """Measure all halos; see :func:`triptych.halos.measure` for what is kept in ``results.nc``."""
+    groups = read_catalogue(catalogue_beside(config.snapshot()))
     halos = table(
         config.snapshot(),
+        groups,
         mass_definition=config.mass_definition,
         min_particles=config.min_particles,
         inner=config.inner,
@@ -85,7 +87,7 @@ def measure(config: MeasureConfig, run: Run) -> dict[str, Any]:
         "units": {"mass": "Msun/h", "length": "comoving kpc/h", "density": "comoving Msun h^2/kpc^3"},
         "halos": [_record(halos.isel(halo=row)) for row in range(halos.sizes["halo"])],
         "figure": "halos.png",
-        "claims": [verdict.to_json() for verdict in halo_verdicts(halos, read_catalogue(catalogue_beside(config.snapshot())))],
+        "claims": [verdict.to_json() for verdict in halo_verdicts(halos, groups)],
     }
 
 

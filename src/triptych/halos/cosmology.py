@@ -5,7 +5,9 @@ In: the density parameters of a run. Out: mean and critical density, expansion r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,6 +56,11 @@ class Cosmology:
                 raise DataError(
                     f"{name} cannot be", got=getattr(self, name), expected="> 0", fix="look at the parameters of the run"
                 )
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Any]) -> Cosmology:
+        """From the attributes of a table of halos or of histories."""
+        return cls(**{one.name: float(attributes[one.name]) for one in fields(cls)})
 
     @property
     def mean_density(self) -> float:

@@ -91,8 +91,9 @@ def histories(config: HistoriesConfig, run: Run) -> dict[str, Any]:
 
 
 def _with_accretion(table: xr.Dataset, definition: RateDefinition) -> xr.Dataset:
-    cosmology = Cosmology(**{name: table.attrs[name] for name in ("omega_matter", "omega_lambda", "hubble")})
-    rate = accretion_rate(table["mass"], table["scale_factor"], cosmology, definition, particles=table["particles"])
+    rate = accretion_rate(
+        table["mass"], table["scale_factor"], Cosmology.of(table.attrs), definition, particles=table["particles"]
+    )
     about = {"units": "1", "long_name": f"d ln M / d ln a ({definition})"}
     both = ("halo", "output")
     return table.assign(

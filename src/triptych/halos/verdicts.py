@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from triptych.halos.cosmology import HALO_OVERDENSITY, Cosmology
+from triptych.halos.cosmology import GYR_IN_S, HALO_OVERDENSITY, MPC_IN_KM, SOLAR_GM, Cosmology
 from triptych.halos.dataset.selection import Cuts
 from triptych.halos.mass_function import Power, tinker08
 from triptych.halos.simulation.catalogue import Catalogue
@@ -47,8 +47,8 @@ LETTER_CUTS = {"virial": Cuts(), "infall": Cuts(largest_radius=150.0)}
 #: Mass functions fitted to simulations differ by 10 % (finders, mass definitions), and the Letter's counts are rounded. Chosen
 #: with the numbers at hand.
 SAME_NUMBER = 0.15
-_NEWTON = 4.30091727e-6  # G in kpc (km/s)^2 / Msun
-_GYR = 0.97779222  # kpc / (km/s) in Gyr
+_NEWTON = SOLAR_GM / (MPC_IN_KM / 1e3)  # G in kpc (km/s)^2 / Msun
+_GYR = MPC_IN_KM / 1e3 / GYR_IN_S  # kpc / (km/s) in Gyr
 
 
 def halo_verdicts(halos: xr.Dataset, groups: Catalogue) -> list[Verdict]:

@@ -122,8 +122,8 @@ def gather(source: Source, recipe: Recipe, *, keep: Run | None = None) -> Part:
     scale_factor = None
     if recipe.histories and has_histories(source.folder):
         track = _kept(keep, f"{name}.histories", lambda: _tracked(source, halos))
-        columns |= _histories(track, _cosmology(halos))
         scale_factor = track["scale_factor"].to_numpy()
+        columns |= history_values(track["mass"].to_numpy(), scale_factor, Cosmology.of(halos.attrs))
     softening = table.attrs["softening"]
     simulation = Simulation(
         name=name,
@@ -136,7 +136,7 @@ def gather(source: Source, recipe: Recipe, *, keep: Run | None = None) -> Part:
         lost={"particles below": int(table.attrs["too_small"]), **lost},
         inputs=dict(source.inputs),
     )
-    return Part(simulation, _cosmology(halos), float(table.attrs["redshift"]), columns, scale_factor)
+    return Part(simulation, Cosmology.of(halos.attrs), float(table.attrs["redshift"]), columns, scale_factor)
 
 
 def has_histories(folder: Path) -> bool:
@@ -189,11 +189,9 @@ def measured_columns(halos: xr.Dataset) -> dict[str, NDArray[Any]]:
     return columns
 
 
-def _histories(track: xr.Dataset, cosmology: Cosmology) -> dict[str, NDArray[Any]]:
-    mass, scale_factor = track["mass"].to_numpy(), track["scale_factor"].to_numpy()
+def history_values(
+    mass: NDArray[np.float64], scale_factor: NDArray[np.float64], cosmology: Cosmology
+) -> dict[str, NDArray[np.float64]]:
+    """Columns of a data set from masses (halo, output): themselves, and the accretion rate in each definition."""
     rates = {f"history/gamma_{name}": accretion_rate(mass, scale_factor, cosmology, name).gamma for name in RATES}
     return {"history/mass": mass, **rates}
-
-
-def _cosmology(table: xr.Dataset) -> Cosmology:
-    return Cosmology(**{name: float(table.attrs[name]) for name in ("omega_matter", "omega_lambda", "hubble")})

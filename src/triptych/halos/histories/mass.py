@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from triptych.errors import DataError
 from triptych.halos.cosmology import Cosmology
 from triptych.halos.measure import MASS
+from triptych.halos.simulation import hdf5
 from triptych.halos.simulation.catalogue import Catalogue, belong_together, read_catalogue, read_subhalos
 from triptych.halos.simulation.files import PathLike, outputs, run_folder
-from triptych.halos.simulation.hdf5 import number, open_hdf5
 from triptych.halos.simulation.snapshot import read_snapshot
 from triptych.halos.simulation.trees import Branch, MergerTree
 from triptych.halos.structure.overdensity import MassDefinition, overdensity, threshold
@@ -92,7 +92,8 @@ def mass_history(folder: PathLike, tree: MergerTree, halos: ArrayLike, *, mass_d
     snapshots, numbers = outputs(run, "snapshot"), np.array(list(found))
     ids = np.atleast_1d(np.asarray(halos, dtype=np.int64))
     group, subhalo, central = _members([tree.main_branch(int(halo)) for halo in ids], numbers)
-    cosmology = _cosmology(found[int(numbers[-1])])
+    with hdf5.open_hdf5(found[int(numbers[-1])]) as file:
+        cosmology = hdf5.cosmology(file)
     shape = group.shape
     mass, particles, source = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int8)
     times = np.empty((2, len(numbers)))
@@ -199,9 +200,3 @@ def _refuse_nowhere(kind: str, numbers: NDArray[np.int64], count: int, catalogue
             expected=f"a {kind} below {count}",
             fix="do tree and catalogues belong to the same run?",
         )
-
-
-def _cosmology(path: Path) -> Cosmology:
-    with open_hdf5(path) as file:
-        values = [number(file, name, "Parameters", "Header") for name in ("Omega0", "OmegaLambda", "HubbleParam")]
-    return Cosmology(omega_matter=values[0], omega_lambda=values[1], hubble=values[2])

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.halos.dataset.build import box_of, matter_of
-from triptych.halos.dataset.columns import RATES, Attributes, Simulation, Variable, column, halo_columns, history_columns
-from triptych.halos.dataset.gather import Recipe, measured_columns
+from triptych.halos.dataset.columns import Attributes, Simulation, Variable, column, halo_columns, history_columns
+from triptych.halos.dataset.gather import Recipe, history_values, measured_columns
 from triptych.halos.dataset.selection import SPLITS, Split
 from triptych.halos.dataset.store import DataSet, create, open_dataset
-from triptych.halos.histories.accretion import accretion_rate
 from triptych.halos.mass_function import Power
 from triptych.halos.measure import LENGTH, MASS, measure
 from triptych.halos.mock.population import box_side
@@ -172,8 +171,7 @@ def _make(block: _Block) -> dict[str, NDArray[Any]]:
             pieces.append(made)
         first += one.halos
     block_of = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    rates = {name: accretion_rate(block_of["history/mass"], LETTER_OUTPUTS, PLANCK, name).gamma for name in RATES}
-    return block_of | {f"history/gamma_{name}": gamma for name, gamma in rates.items()}
+    return block_of | history_values(block_of["history/mass"], LETTER_OUTPUTS, PLANCK)
 
 
 def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.intp], recipe: Recipe) -> dict[str, NDArray[Any]]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.errors import DataError
+from triptych.halos.cosmology import Cosmology
 from triptych.halos.simulation.files import parts
 
 # GADGET's own values, so that the customary parameter files give kpc/h and Msun/h without rounding; IAU values differ by 1e-7
@@ -85,6 +86,15 @@ def attribute(file: h5py.File, name: str, *groups: str) -> NDArray[np.float64]:
 def number(file: h5py.File, name: str, *groups: str) -> float:
     """The attribute as one number: see :func:`attribute`."""
     return float(attribute(file, name, *groups))
+
+
+def cosmology(file: h5py.File) -> Cosmology:
+    """The background that the run was made in."""
+    return Cosmology(
+        omega_matter=number(file, "Omega0", "Parameters", "Header"),
+        omega_lambda=number(file, "OmegaLambda", "Parameters", "Header"),
+        hubble=number(file, "HubbleParam", "Parameters", "Header"),
+    )
 
 
 def length_unit(file: h5py.File) -> float:

@@ -22,6 +22,7 @@ from triptych.halos.simulation.hdf5 import (
     SOLAR_MASS_IN_G,
     attribute,
     check_units,
+    cosmology,
     finite,
     length_unit,
     mass_unit,
@@ -109,11 +110,7 @@ def read_snapshot(path: PathLike, output: int | None = None, *, types: Sequence[
         box_size = number(file, "BoxSize", "Header", "Parameters") * length_unit(file)
         scale_factor = number(file, "Time", "Header")
         redshift = round(number(file, "Redshift", "Header"), 12) + 0.0  # GADGET ends at a = 1 - 1e-16
-        cosmology = Cosmology(
-            omega_matter=number(file, "Omega0", "Parameters", "Header"),
-            omega_lambda=number(file, "OmegaLambda", "Parameters", "Header"),
-            hubble=number(file, "HubbleParam", "Parameters", "Header"),
-        )
+        background = cosmology(file)
         softening = _softening(file, [kind for kind in kinds if total[kind]], scale_factor)
     blocks = [block for part in parts(first, count) for block in _read_part(part, kinds)]
     _all_there(sum(len(positions) for positions, _ in blocks), total[kinds].sum(), first)
@@ -127,7 +124,7 @@ def read_snapshot(path: PathLike, output: int | None = None, *, types: Sequence[
         box_size=box_size,
         redshift=redshift,
         scale_factor=scale_factor,
-        cosmology=cosmology,
+        cosmology=background,
         softening=softening,
         path=first,
     )
