@@ -19,7 +19,7 @@ from triptych.halos.structure.einasto import fit_einasto
 from triptych.halos.structure.nfw import fit_nfw
 from triptych.halos.structure.overdensity import MassDefinition, overdensity, threshold
 from triptych.halos.structure.shells import density_profiles, log_edges
-from triptych.halos.structure.spheres import index
+from triptych.halos.structure.spheres import Particles, index
 from triptych.runs import progress
 
 MASS, LENGTH, DENSITY = "Msun/h", "kpc/h (comoving)", "Msun h^2/kpc^3 (comoving)"
@@ -36,6 +36,7 @@ def measure(
     inner: float | None = None,
     outer: float = 2.0,
     bins: int = 20,
+    particles: Particles | None = None,
 ) -> xr.Dataset:
     """Masses, radii, density profiles, NFW and Einasto fits of all halos in a snapshot.
 
@@ -53,6 +54,7 @@ def measure(
     inner : innermost radius in comoving kpc/h; None takes 3 softening lengths.
     outer : outermost radius, in units of the halo radius.
     bins : number of shells.
+    particles : what :func:`index` returned for this snapshot, where it is there already.
 
     Returns
     -------
@@ -108,7 +110,7 @@ def measure(
         )
     centres = groups.positions[chosen]
     with progress.task("halos", 3 * len(chosen)) as task:
-        particles = index(box)
+        particles = index(box) if particles is None else particles
         spheres = overdensity(particles, centres, groups.masses[chosen], density)
         task.advance(len(chosen))
         profiles = density_profiles(particles, centres, log_edges(innermost, outer * spheres.radius, bins))

@@ -83,7 +83,7 @@ def tour(config: TourConfig, run: Run) -> dict[str, Any]:
             _against_brute_force(masses, snapshot, groups, rows, price),
         ]
         task.advance()
-        halos = measure(snapshot, groups, min_particles=config.stacked_particles)
+        halos = measure(snapshot, groups, min_particles=config.stacked_particles, particles=particles)
         results = _stacked(halos, particles, rng=stream(config.seed, "bootstrap"))
         task.advance()
         comparisons.append(_known_halo(config.known_particles, rng=stream(config.seed, "known halo")))

@@ -20,7 +20,7 @@ from triptych.halos.dataset.columns import Attributes, BoxSpec, halo_columns, hi
 from triptych.halos.dataset.gather import Part, Recipe, Source, gather
 from triptych.halos.dataset.store import DataSet, Store, create, open_dataset
 from triptych.halos.simulation.files import locate
-from triptych.halos.simulation.snapshot import Snapshot, read_snapshot
+from triptych.halos.simulation.snapshot import read_snapshot
 from triptych.halos.structure.spheres import Particles, index
 from triptych.halos.voxels.grids import contains, log_density, zoom_grids
 from triptych.halos.voxels.smoothing import Smoothing, smooth
@@ -160,9 +160,8 @@ class Matter(NamedTuple):
     smoothing: Smoothing | None
 
 
-def matter_of(snapshot: Snapshot, box: BoxSpec, *, workers: int = 1) -> Matter:
-    """What :func:`box_of` needs of a snapshot; "sph" takes smoothing lengths from 32 neighbours, found by `workers` threads."""
-    particles = index(snapshot)
+def matter_of(particles: Particles, box: BoxSpec, *, workers: int = 1) -> Matter:
+    """What :func:`box_of` needs of a simulation; "sph" takes smoothing lengths from 32 neighbours, found by `workers` threads."""
     return Matter(particles, smooth(particles, workers=workers) if box.scheme == "sph" else None)
 
 
@@ -201,7 +200,7 @@ def _write(
     def matter(place: int) -> Matter:
         if place not in held:
             held.clear()
-            held[place] = matter_of(read_snapshot(locate(sources[place].folder, "snapshot")), box, workers=workers)
+            held[place] = matter_of(index(read_snapshot(locate(sources[place].folder, "snapshot"))), box, workers=workers)
         return held[place]
 
     with progress.task("boxes", store.halos) as task, ThreadPoolExecutor(workers) as pool:

@@ -27,6 +27,7 @@ from triptych.halos.mock.structure import X, enclosed
 from triptych.halos.mock.universe import LETTER_OUTPUTS, LETTER_PARTICLE_MASS, PLANCK, Universe, draw_universe
 from triptych.halos.simulation.catalogue import Catalogue
 from triptych.halos.simulation.snapshot import Snapshot
+from triptych.halos.structure.spheres import index
 from triptych.runs import map as fan_out
 from triptych.runs import progress
 
@@ -193,6 +194,7 @@ def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.in
         softening=SOFTENING,
         path=Path("mock"),
     )
+    indexed = index(snapshot)
     with progress.hidden():
         found = measure(
             snapshot,
@@ -201,10 +203,11 @@ def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.in
             inner=recipe.inner,
             outer=recipe.outer,
             bins=recipe.bins,
+            particles=indexed,
         )
     made = measured_columns(found)
     made["id"] = rows
-    held = matter_of(snapshot, recipe.box)
+    held = matter_of(indexed, recipe.box)
     made["boxes"] = np.stack([box_of(held, recipe.box, universe.cosmology.mean_density, centre) for centre in centres])
     made["centre"] = np.zeros((len(rows), 3))
     made["history/mass"] = universe.histories[rows]
