@@ -18,6 +18,7 @@ from triptych.halos.plots import halo_figure
 from triptych.halos.sample import sample_data
 from triptych.halos.simulation.catalogue import read_catalogue
 from triptych.halos.simulation.files import catalogue_beside, locate, parts_present
+from triptych.halos.simulation.snapshot import read_snapshot
 from triptych.halos.structure.overdensity import MassDefinition
 from triptych.halos.verdicts import halo_verdicts
 from triptych.runs import Run
@@ -68,9 +69,10 @@ class MeasureConfig:
 
 def measure(config: MeasureConfig, run: Run) -> dict[str, Any]:
     """Measure all halos; see :func:`triptych.halos.measure` for what is kept in ``results.nc``."""
-    groups = read_catalogue(catalogue_beside(config.snapshot()))
+    snapshot = read_snapshot(config.snapshot())
+    groups = read_catalogue(catalogue_beside(snapshot.path))
     halos = table(
-        config.snapshot(),
+        snapshot,
         groups,
         mass_definition=config.mass_definition,
         min_particles=config.min_particles,
@@ -81,7 +83,7 @@ def measure(config: MeasureConfig, run: Run) -> dict[str, Any]:
     run.save("results.nc", halos)
     run.save_figure("halos.png", halo_figure(halos))
     return {
-        "snapshot": config.snapshot().name,
+        "snapshot": snapshot.path.name,
         "redshift": float(halos.attrs["redshift"]),
         "mass_definition": config.mass_definition,
         "units": {"mass": "Msun/h", "length": "comoving kpc/h", "density": "comoving Msun h^2/kpc^3"},
