@@ -60,9 +60,18 @@ if TYPE_CHECKING:
     from triptych.halos.mock.build import Realisation, build_mock
     from triptych.halos.mock.gadget import write_simulation
     from triptych.halos.mock.universe import Universe, draw_universe
+    from triptych.halos.network import (
+        EncoderConfig,
+        LossConfig,
+        Network,
+        NetworkConfig,
+        OptimiserConfig,
+        load_network,
+        train,
+    )
     from triptych.halos.voxels.grids import contains, density_from_log, deposit, log_density, voxelise, zoom_grids
 
-_NEEDS = ("colossus", "diffmah", "jax", "numba", "zarr")
+_NEEDS = ("colossus", "diffmah", "equinox", "jax", "numba", "optax", "zarr")
 for _package in _NEEDS:
     if importlib.util.find_spec(_package) is None:
         raise ModuleNotFoundError(f"No module named {_package!r}", name=_package)
@@ -77,6 +86,13 @@ _LATER = {
     "DataSet": "dataset",
     "density_from_log": "voxels.grids",
     "deposit": "voxels.grids",
+    "EncoderConfig": "network",
+    "load_network": "network",
+    "LossConfig": "network",
+    "Network": "network",
+    "NetworkConfig": "network",
+    "OptimiserConfig": "network",
+    "train": "network",
     "draw_universe": "mock.universe",
     "log_density": "voxels.grids",
     "open_dataset": "dataset",
@@ -108,9 +124,14 @@ __all__ = [
     "DataSet",
     "Degrees",
     "EinastoFit",
+    "EncoderConfig",
+    "LossConfig",
     "MassDefinition",
     "MergerTree",
     "NFWFit",
+    "Network",
+    "NetworkConfig",
+    "OptimiserConfig",
     "Overdensity",
     "Particles",
     "Power",
@@ -145,6 +166,7 @@ __all__ = [
     "formation_redshift",
     "index",
     "link_particles",
+    "load_network",
     "log_density",
     "log_edges",
     "mass_history",
@@ -172,6 +194,7 @@ __all__ = [
     "stack",
     "threshold",
     "tinker08",
+    "train",
     "voxelise",
     "write_properties",
     "write_simulation",

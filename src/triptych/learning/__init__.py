@@ -12,7 +12,7 @@ Noisy gradient descent to the minimum of (x - 3)^2:
 >>> def update(x, step, key):
 ...     slope = 2 * (x - 3) + 0.01 * jax.random.normal(key)
 ...     return x - 0.1 * slope, {"loss": (x - 3) ** 2}
->>> x, seconds = learning.train(update, jnp.zeros(()), steps=100, key=jax.random.key(0))
+>>> x, *_ = learning.train(update, jnp.zeros(()), steps=100, key=jax.random.key(0))
 >>> print(f"{x:.1f}")
 3.0
 """

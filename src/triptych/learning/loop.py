@@ -1,7 +1,7 @@
 """The training loop: steps that nothing but their number and the key decides, however often they are interrupted.
 
-In: one step of a training as a pure function, where it starts, and a key. Out: where it ends; on the way a line of metrics for
-every chunk of steps, and a checkpoint every few seconds and at an interrupt.
+In: one step of a training as a pure function, where it starts, a key, and data for the steps. Out: where it ends; on the way a
+line of metrics for every chunk of steps, and a checkpoint every few seconds and at an interrupt.
 
 Step n = 0, 1, ... takes the key fold_in(key, n). All steps of a chunk run in one compiled loop whose length is no constant of the
 program, so that a last chunk that is shorter runs through the same code. Interrupts are heeded, and checkpoints written, between
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -29,8 +30,10 @@ from triptych.runs import Run, progress
 C = TypeVar("C")
 M = TypeVar("M")
 
-Update = Callable[[C, jax.Array, jax.Array], tuple[C, dict[str, jax.Array]]]
-"""One step: (carry, number of the step, key) -> (carry, metrics), without side effects."""
+Update = Callable[..., tuple[C, dict[str, jax.Array]]]
+"""One step: (carry, number of the step, key) -> (carry, metrics), without side effects; with data, (carry, step, key, batch)."""
+Batches = Callable[[int, int], Any]
+"""The data of the steps from the first number to before the second: a pytree of arrays [step, ...]."""
 Between = Callable[[C, int, dict[str, float]], C]
 """Between chunks: (carry, number of steps done, means of the metrics over the chunk) -> carry."""
 
@@ -43,6 +46,7 @@ class Trained(NamedTuple, Generic[C]):
 
     carry: C  # after the last step
     seconds: float  # of all attempts together, with compilation
+    steps: int  # that were done
 
 
 class Best(eqx.Module, Generic[M]):
@@ -80,7 +84,9 @@ def train(
     run: Run | None = None,
     name: str = "training",
     identity: str = "",
+    batches: Batches | None = None,
     on_chunk: Between[C] | None = None,
+    ended: Callable[[C], bool] | None = None,
 ) -> Trained[C]:
     """Train, or go on with a training that was interrupted.
 
@@ -98,14 +104,17 @@ def train(
         go. A checkpoint that is found there is resumed. Without a run nothing is written.
     name : of this training; a run may have several.
     identity : what else the result depends on, such as the strong id of a configuration: a checkpoint of another one is refused.
+    batches : gives the data of a chunk, which may come from a disk: a thread reads those of the next chunk meanwhile. They must
+        depend on nothing but the numbers of the steps.
     on_chunk : called after each chunk with the carry, the number of steps done and the means over the chunk; the training goes
         on with the carry that it returns. It may keep models in files. After an interrupt it may be called once more for a chunk,
         with the same numbers.
+    ended : asked after each chunk; where it says so of the carry, the training ends before its last step.
 
     Returns
     -------
     Trained
-        The last carry, and the seconds that it took.
+        The last carry, the seconds that it took, and the number of steps.
 
     Raises
     ------
@@ -118,7 +127,8 @@ def train(
 
     Notes
     -----
-    The carry is in memory twice. What is spread over several processes cannot be kept in a checkpoint.
+    The carry is in memory twice, and so is the data of a chunk. What is spread over several processes cannot be kept in a
+    checkpoint.
 
     Examples
     --------
@@ -132,14 +142,15 @@ def train(
     ...     change, state = adam.update(slope, state)
     ...     return (x + change, state), {"loss": loss}
     >>> start = jnp.zeros(())
-    >>> (x, _), seconds = train(update, (start, adam.init(start)), steps=100, key=jax.random.key(0))
+    >>> (x, _), *_ = train(update, (start, adam.init(start)), steps=100, key=jax.random.key(0))
     >>> print(f"{x:.1f}")
     3.0
     """
     _refuse_impossible(steps=steps, chunk=chunk)
     began = saved = time.monotonic()
     carry = _as_arrays(carry)
-    zeros = _no_metrics(update, carry, key)
+    feed = _Feed(batches, chunk, steps)
+    zeros = _no_metrics(update, carry, key, feed.first())
     question = {
         "kind": "training",
         "steps": int(steps),
@@ -160,15 +171,15 @@ def train(
             models.save(path, carry, {**question, "step": done, "seconds": seconds})
         return seconds
 
-    if done == steps:
-        return Trained(carry, spent)
+    if done == steps or (done and ended is not None and ended(carry)):
+        return Trained(carry, spent, done)
     reached = carry, done  # replaced in one step: an interrupt finds no half of a chunk
-    with progress.task(name, steps) as shown:
+    with progress.task(name, steps) as shown, feed:
         try:
             shown.advance(done)
             while done < steps:
                 end = min(done + chunk, steps)
-                carry, number, sums = _advance(update, carry, jnp.asarray(done), jnp.asarray(end), key, zeros)
+                carry, number, sums = _advance(update, carry, jnp.asarray(done), jnp.asarray(end), key, zeros, feed.take(done))
                 means = _means(sums, done, int(number), name)
                 if on_chunk is not None:
                     carry = _as_arrays(on_chunk(carry, end, means))
@@ -178,18 +189,20 @@ def train(
                 reached = carry, done
                 shown.label = " ".join([name, *(f"{metric} {mean:.4g}" for metric, mean in means.items())])
                 shown.advance(advanced)
+                if ended is not None and ended(carry):
+                    break
                 if done < steps and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                     keep(*reached)
                     saved = time.monotonic()
         except (KeyboardInterrupt, ConvergenceError):
             keep(*reached)
             raise
-    return Trained(carry, keep(carry, done))
+    return Trained(carry, keep(carry, done), done)
 
 
 @eqx.filter_jit
 def _advance(
-    update: Update[C], carry: C, first: jax.Array, end: jax.Array, key: jax.Array, zeros: dict[str, jax.Array]
+    update: Update[C], carry: C, first: jax.Array, end: jax.Array, key: jax.Array, zeros: dict[str, jax.Array], data: Any
 ) -> tuple[C, jax.Array, dict[str, jax.Array]]:
     """The steps from `first` to before `end`, or to the first one with a metric that is not finite.
 
@@ -203,7 +216,8 @@ def _advance(
 
     def step(now: tuple[C, jax.Array, dict[str, jax.Array]]) -> tuple[C, jax.Array, dict[str, jax.Array]]:
         arrays, number, sums = now
-        following, metrics = update(eqx.combine(arrays, constants), number, jax.random.fold_in(key, number))
+        batch = () if data is None else (jax.tree.map(lambda of_steps: of_steps[number - first], data),)
+        following, metrics = update(eqx.combine(arrays, constants), number, jax.random.fold_in(key, number), *batch)
         return eqx.filter(following, eqx.is_array), number + 1, {name: total + metrics[name] for name, total in sums.items()}
 
     arrays, number, sums = jax.lax.while_loop(going_on, step, (arrays, first, zeros))
@@ -243,14 +257,47 @@ def _as_arrays(carry: C) -> C:
     return result
 
 
-def _no_metrics(update: Update[C], carry: C, key: jax.Array) -> dict[str, jax.Array]:
+class _Feed:
+    """The data of a training: of the chunk that runs, and of the next, which a thread reads."""
+
+    def __init__(self, batches: Batches | None, chunk: int, steps: int) -> None:
+        self._batches, self._chunk, self._steps = batches, chunk, steps
+        self._thread: ThreadPoolExecutor | None = None
+        self._coming: dict[int, Future[Any]] = {}
+
+    def __enter__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._thread is not None
+        self._thread.shutdown(cancel_futures=True)
+
+    def first(self) -> tuple[Any, ...]:
+        """The data of the first step, for its shape; none where the training has no data."""
+        return () if self._batches is None else (jax.tree.map(lambda of_steps: of_steps[0], self._batches(0, 1)),)
+
+    def take(self, done: int) -> Any:
+        """The data of the chunk that begins after `done` steps."""
+        if self._batches is None:
+            return None
+        here = self._coming.pop(done, None) or self._read(done)
+        if done + self._chunk < self._steps:
+            self._coming[done + self._chunk] = self._read(done + self._chunk)
+        return here.result()
+
+    def _read(self, done: int) -> Future[Any]:
+        assert self._batches is not None and self._thread is not None
+        return self._thread.submit(self._batches, done, min(done + self._chunk, self._steps))
+
+
+def _no_metrics(update: Update[C], carry: C, key: jax.Array, batch: tuple[Any, ...]) -> dict[str, jax.Array]:
     """Zero for each metric; refuses an update that the loop cannot run."""
 
-    def once(carry: C, key: jax.Array) -> tuple[C, dict[str, jax.Array]]:
-        following, metrics = update(carry, jnp.asarray(0), key)
+    def once(carry: C, key: jax.Array, batch: tuple[Any, ...]) -> tuple[C, dict[str, jax.Array]]:
+        following, metrics = update(carry, jnp.asarray(0), key, *batch)
         return following, {metric: jnp.asarray(value, jnp.result_type(float, value)) for metric, value in metrics.items()}
 
-    following, metrics = eqx.filter_eval_shape(once, carry, key)
+    following, metrics = eqx.filter_eval_shape(once, carry, key, batch)
     changed = sorted({*_form(carry).items()} ^ {*_form(following).items()})
     if changed:
         raise ConfigError("a step changes the form of the carry", got=changed, expected="the arrays and types that it was given")

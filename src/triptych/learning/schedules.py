@@ -105,7 +105,7 @@ def exponential(first: float, last: float) -> Schedule:
 
 
 def optimiser(
-    learning_rate: float, *, steps: int, warmup: int = 0, final: float = 0.1, clip: float = 1.0
+    learning_rate: float, *, steps: int, warmup: int = 0, final: float = 0.1, clip: float = 1.0, decay: float = 0.0
 ) -> optax.GradientTransformation:
     """Adam with clipped gradients; the learning rate rises linearly and then falls along half a cosine.
 
@@ -116,6 +116,8 @@ def optimiser(
     warmup : steps in which the learning rate rises from 0.
     final : the last learning rate as a fraction of the largest.
     clip : longer gradients (Euclidean norm over all parameters) are shortened to this length.
+    decay : a step shrinks each parameter by this times the learning rate (decoupled weight decay, I. Loshchilov and F. Hutter,
+        arXiv:1711.05101).
 
     Raises
     ------
@@ -132,6 +134,7 @@ def optimiser(
         "warmup": (warmup, 0 <= warmup < steps, f"at least 0 and less than the {steps} steps"),
         "final": (final, 0 <= final <= 1, "a fraction in [0, 1]"),
         "clip": (clip, clip > 0, "a length > 0"),
+        "decay": (decay, 0 <= decay < math.inf, "a finite number >= 0"),
     }
     for name, (got, possible, expected) in settings.items():
         if not possible:
@@ -142,4 +145,5 @@ def optimiser(
     def rate_at(count: jax.Array) -> jax.Array:
         return jnp.asarray(rate(count.astype(float)))  # Optax counts in 32 bits, and would divide in as many
 
-    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(rate_at))
+    adam = optax.adamw(rate_at, weight_decay=decay) if decay else optax.adam(rate_at)  # the former wants to see the parameters
+    return optax.chain(optax.clip_by_global_norm(clip), adam)

@@ -36,6 +36,7 @@ from triptych.halos.dataset.columns import (
     column,
     halo_columns,
     history_columns,
+    sphere_columns,
 )
 from triptych.halos.dataset.selection import SPLITS, Cuts, Role, Split, assign, roles
 from triptych.halos.dataset.store import DataSet, Store, create, open_dataset
@@ -58,4 +59,5 @@ __all__ = [
     "history_columns",
     "open_dataset",
     "roles",
+    "sphere_columns",
 ]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.errors import DataError
-from triptych.halos.dataset.columns import Attributes, BoxSpec, halo_columns, history_columns
+from triptych.halos.dataset.columns import Attributes, BoxSpec, halo_columns, history_columns, sphere_columns
 from triptych.halos.dataset.gather import Part, Recipe, Source, gather
 from triptych.halos.dataset.store import DataSet, Store, create, open_dataset
 from triptych.halos.simulation.files import locate
@@ -24,8 +24,10 @@ from triptych.halos.simulation.snapshot import read_snapshot
 from triptych.halos.structure.spheres import Particles, index
 from triptych.halos.voxels.grids import contains, log_density, zoom_grids
 from triptych.halos.voxels.smoothing import Smoothing, smooth
+from triptych.halos.voxels.sphere import LAYERS, PIXELS, sphere_counts, sphere_edges
 from triptych.runs import Run, progress
 
+SPHERE = "sphere/counts"
 _SAME_TIME = 0.25  # outputs of two simulations are the same if apart by less than this part of the smallest step in ln a
 
 
@@ -63,7 +65,7 @@ def build(
     _refuse_other_universes(parts)
     redshift, about_histories = shared_times(parts, recipe)
     simulations = tuple(part.simulation for part in parts)
-    variables = halo_columns(recipe.bins, simulations=[one.name for one in simulations])
+    variables = halo_columns(recipe.bins, simulations=[one.name for one in simulations]) | sphere_columns(recipe.box.sides[0])
     if redshift is not None:
         variables |= history_columns(redshift)
     attributes = Attributes(
@@ -79,7 +81,8 @@ def build(
     )
     halos = sum(one.halos for one in simulations)
     store = create(path, attributes=attributes, variables=variables, box=recipe.box, halos=halos)
-    _write(store, sources, _joined(parts, list(store.variables)), recipe.box, attributes.cosmology.mean_density, workers)
+    known = [name for name in store.variables if name != SPHERE]
+    _write(store, sources, _joined(parts, known), recipe.box, attributes.cosmology.mean_density, workers)
     return open_dataset(path)
 
 
@@ -203,15 +206,18 @@ def _write(
             held[place] = matter_of(index(read_snapshot(locate(sources[place].folder, "snapshot"))), box, workers=workers)
         return held[place]
 
+    edges = sphere_edges(box.sides[0])
     with progress.task("boxes", store.halos) as task, ThreadPoolExecutor(workers) as pool:
         pending = store.pending()
         task.advance(store.halos - sum(rows.stop - rows.start for rows in pending))
         for rows in pending:
             block = {name: values[rows] for name, values in columns.items()}
             boxes = np.empty((rows.stop - rows.start, *box.shape), dtype=np.float32)
+            sphere = np.empty((len(boxes), LAYERS, PIXELS), dtype=np.uint16)
             for place in np.unique(block["simulation"]):
                 here = np.flatnonzero(block["simulation"] == place)
                 fill = partial(box_of, matter(int(place)), box, mean_density)
                 for _ in pool.map(fill, block["centre"][here], (boxes[row] for row in here)):
                     task.advance()
-            store.write(rows, boxes=boxes, **block)
+                sphere[here] = [sphere_counts(matter(int(place)).particles, centre, edges) for centre in block["centre"][here]]
+            store.write(rows, boxes=boxes, **block, **{SPHERE: sphere})

@@ -20,6 +20,7 @@ from triptych.halos.cosmology import Cosmology
 from triptych.halos.dataset.selection import SPLITS, Cuts, Split
 from triptych.halos.histories.accretion import RateDefinition
 from triptych.halos.measure import DENSITY, LENGTH, MASS
+from triptych.halos.voxels.sphere import LAYERS, PIXELS, sphere_edges
 
 Kind = Literal["virial", "infall"]
 HALO = "halo"
@@ -238,6 +239,15 @@ def _fit_columns() -> dict[str, Variable]:
         quality[f"{prefix}deviance"] = column(units="1", about=f"of the {name} fit")
         quality[f"{prefix}problem"] = column(dtype="bool", about=f"the {name} fit failed")
     return columns | errors | quality
+
+
+def sphere_columns(side: float) -> dict[str, Variable]:
+    """Particles counted in spherical cells about the centre of a halo whose box has this side, comoving kpc/h."""
+    edges = sphere_edges(side)
+    return {
+        "sphere/edge": Variable(dims=("layer_edge",), shape=edges.shape, units=LENGTH, about="between the layers", values=edges),
+        "sphere/counts": column("layer", "pixel", shape=(LAYERS, PIXELS), dtype="u2", about="particles in the spherical cell"),
+    }
 
 
 def history_columns(redshift: ArrayLike) -> dict[str, Variable]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.halos.dataset.build import box_of, matter_of
-from triptych.halos.dataset.columns import Attributes, Simulation, Variable, column, halo_columns, history_columns
+from triptych.halos.dataset.columns import Attributes, Simulation, Variable, column, halo_columns, history_columns, sphere_columns
 from triptych.halos.dataset.gather import Recipe, history_values, measured_columns
 from triptych.halos.dataset.selection import SPLITS, Split
 from triptych.halos.dataset.store import DataSet, create, open_dataset
@@ -28,6 +28,7 @@ from triptych.halos.mock.universe import LETTER_OUTPUTS, LETTER_PARTICLE_MASS, P
 from triptych.halos.simulation.catalogue import Catalogue
 from triptych.halos.simulation.snapshot import Snapshot
 from triptych.halos.structure.spheres import index
+from triptych.halos.voxels.sphere import sphere_counts, sphere_edges
 from triptych.runs import map as fan_out
 from triptych.runs import progress
 
@@ -121,7 +122,10 @@ def build_mock(
         provenance=provenance or {},
     )
     variables = (
-        halo_columns(recipe.bins, simulations=names) | history_columns(1.0 / LETTER_OUTPUTS - 1.0) | truth_columns(recipe.bins)
+        halo_columns(recipe.bins, simulations=names)
+        | sphere_columns(recipe.box.sides[0])
+        | history_columns(1.0 / LETTER_OUTPUTS - 1.0)
+        | truth_columns(recipe.bins)
     )
     store = create(path, attributes=attributes, variables=variables, box=recipe.box, halos=halos, block=BLOCK)
     pending = store.pending()
@@ -209,6 +213,8 @@ def _piece(universe: Universe, density: NDArray[np.float64], rows: NDArray[np.in
     made["id"] = rows
     held = matter_of(indexed, recipe.box)
     made["boxes"] = np.stack([box_of(held, recipe.box, universe.cosmology.mean_density, centre) for centre in centres])
+    edges = sphere_edges(recipe.box.sides[0])
+    made["sphere/counts"] = np.stack([sphere_counts(indexed, centre, edges) for centre in centres])
     made["centre"] = np.zeros((len(rows), 3))
     made["history/mass"] = universe.histories[rows]
     return made | _truth(universe, density, rows, made["r_edge"])

@@ -17,6 +17,19 @@ from triptych.errors import DataError
 from triptych.halos.simulation.snapshot import Snapshot
 
 
+class Near(NamedTuple):
+    """Particles around a centre, in no order.
+
+    Attributes
+    ----------
+    rows : (particle,), their places in the snapshot.
+    offsets : (particle, 3), from the centre to the nearest periodic image, comoving kpc/h.
+    """
+
+    rows: NDArray[np.intp]
+    offsets: NDArray[np.float64]
+
+
 class Sphere(NamedTuple):
     """Particles around a centre, nearest first.
 
@@ -45,8 +58,8 @@ class Particles:
     masses: NDArray[np.float64]
     box_size: float
 
-    def around(self, centre: ArrayLike, reach: float) -> Sphere:
-        """All particles within `reach` (comoving kpc/h, at most half the box) of `centre`; O(log N + n log n) for n of N.
+    def near(self, centre: ArrayLike, reach: float) -> Near:
+        """All particles within `reach` (comoving kpc/h, at most half the box) of `centre`; O(log N + n) for n of N.
 
         Raises
         ------
@@ -64,9 +77,14 @@ class Particles:
         near = np.asarray(self.tree.query_ball_point(middle, reach), dtype=np.intp)
         offset = self.tree.data[near] - middle
         offset -= self.box_size * np.round(offset / self.box_size)
-        radii = np.sqrt(np.einsum("ij,ij->i", offset, offset))
+        return Near(rows=near, offsets=offset)
+
+    def around(self, centre: ArrayLike, reach: float) -> Sphere:
+        """The distances and masses of the particles that :meth:`near` finds, sorted; O(log N + n log n)."""
+        near = self.near(centre, reach)
+        radii = np.sqrt(np.einsum("ij,ij->i", near.offsets, near.offsets))
         order = np.argsort(radii, kind="stable")
-        return Sphere(radii=radii[order], masses=self.masses[near[order]])
+        return Sphere(radii=radii[order], masses=self.masses[near.rows[order]])
 
 
 def index(snapshot: Snapshot) -> Particles:

@@ -1,0 +1,178 @@
+"""Networks in use, and in files.
+
+In: a trained network, or the path of one; halos. Out: latents, profiles, and what a latent does to a profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from triptych.errors import DataError
+from triptych.halos.dataset import DataSet
+from triptych.halos.network.examples import Examples, describe, of_halos
+from triptych.halos.network.inputs import Input
+from triptych.halos.network.model import IVE, Posterior, Scale, build
+from triptych.halos.network.settings import EncoderConfig, LossConfig, NetworkConfig, OptimiserConfig
+from triptych.halos.simulation.files import PathLike
+from triptych.learning import models
+
+KIND = "halos-ive"
+READ = 256  # halos that are encoded or decoded at a time
+DRAWS = 32  # of the latents, for a mean profile
+SELECTED = "model.eqx"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A trained network: what :func:`triptych.halos.train` makes and :func:`load_network` reads.
+
+    Attributes
+    ----------
+    ive : the network itself.
+    config : what it was made with.
+    about : plain data: "member" (which of the seeds), "digest" of the data, "data" (its kind, boxes and particles),
+        "validation_loss", "seconds" of the whole ensemble.
+    shape : of what is stored of one halo.
+    """
+
+    ive: IVE
+    config: NetworkConfig
+    about: Mapping[str, Any]
+    shape: tuple[int, ...]
+
+    def examples(self, data: DataSet | Examples) -> Examples:
+        """What this network sees of a data set.
+
+        Raises
+        ------
+        DataError
+            If its boxes are others than those of the training.
+        """
+        if isinstance(data, Examples):
+            return data
+        here = describe(data)
+        apart = {key: (value, here.get(key)) for key, value in self.about["data"].items() if here.get(key) != value}
+        if apart:
+            raise DataError(
+                "the network was trained on other data",
+                got=", ".join(f"{key} {found}" for key, (_, found) in apart.items()),
+                expected=", ".join(f"{key} {learnt}" for key, (learnt, _) in apart.items()),
+                fix="build the data set like that of the training, or train on this one",
+            )
+        return of_halos(data, self.config.encoder)
+
+    def encode(self, data: DataSet | Examples, rows: NDArray[np.intp]) -> Posterior:
+        """Means and standard deviations (row, latent) of the latents of some halos; one pass of the encoder each."""
+        return encode(self.ive, self.examples(data), rows)
+
+    def decode(self, latents: ArrayLike, r: ArrayLike) -> NDArray[np.float64]:
+        """log10(rho/rho_m) (halo, bin) of latents (halo, latent) at r (bin,) or (halo, bin), comoving kpc/h.
+
+        Raises
+        ------
+        DataError
+            If there are more or fewer latents than the network has, or a radius is not positive.
+        """
+        z = np.atleast_2d(np.asarray(latents, np.float32))
+        radii = np.asarray(r, np.float64)
+        if z.shape[1] != self.config.latents or not (radii > 0).all():
+            raise DataError(
+                "nothing to decode",
+                got=f"{z.shape[1]} latents, r from {radii.min():g}",
+                expected=f"{self.config.latents} latents, r > 0",
+            )
+        query = np.broadcast_to(np.log10(radii), (len(z), radii.shape[-1])).astype(np.float32)
+        parts = [_log_density(self.ive, z[k : k + READ], query[k : k + READ]) for k in range(0, len(z), READ)]
+        return np.concatenate([np.asarray(part, np.float64) for part in parts])
+
+    def predict(self, posterior: Posterior, r: ArrayLike, *, rng: np.random.Generator, draws: int = DRAWS) -> NDArray[np.float64]:
+        """log10(rho/rho_m) (draw, halo, bin) at r (halo, bin), comoving kpc/h, for draws of the latents from their posterior.
+
+        The mean over draws is the profile that the network predicts, their scatter what it does not know.
+        """
+        noise = rng.normal(size=(draws, *posterior.mean.shape))
+        return np.stack([self.decode(posterior.mean + posterior.sigma * one, r) for one in noise])
+
+    def traverse(self, latent: int, values: ArrayLike, r: ArrayLike) -> NDArray[np.float64]:
+        """log10(rho/rho_m) (value, bin) at r (bin,), comoving kpc/h, where one latent takes these values and the others are 0.
+
+        Raises
+        ------
+        DataError
+            If there is no such latent; the first is 0.
+        """
+        if not 0 <= latent < self.config.latents:
+            raise DataError("no such latent", got=latent, expected=f"0 to {self.config.latents - 1}")
+        z = np.zeros((np.size(values), self.config.latents))
+        z[:, latent] = np.ravel(values)
+        return self.decode(z, r)
+
+    def save(self, path: Path) -> None:
+        """Write the network in one step: `*.eqx`."""
+        header = {
+            "kind": KIND,
+            "config": asdict(self.config),
+            "about": dict(self.about),
+            "shape": list(self.shape),
+            "input": {"stored": self.ive.input.stored, "form": self.ive.input.form},
+            "numbers": [list(leaf.shape) for leaf in jax.tree.leaves((self.ive.input, self.ive.scale))],
+        }
+        models.save(path, self.ive, header)
+
+
+def load_network(path: PathLike) -> Network:
+    """Read a network.
+
+    Parameters
+    ----------
+    path : a file, or the run directory of a training, whose selected network is taken.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it is damaged.
+    """
+    file = Path(path)
+    file = file / SELECTED if file.is_dir() else file
+    header = models.read_header(file)
+
+    def skeleton(header: dict[str, Any]) -> IVE:
+        config = _config(header["config"])
+        numbers: list[Any] = [jax.ShapeDtypeStruct(tuple(shape), jnp.float32) for shape in header["numbers"]]  # type: ignore[no-untyped-call]
+        input = Input(numbers[0], numbers[1], numbers[2], **header["input"])
+        weights = eqx.filter_eval_shape(lambda key: build(config, tuple(header["shape"]), key), jax.random.key(0))
+        return IVE(input, weights.encoder, weights.decoder, Scale(*numbers[3:]))
+
+    ive = models.load(file, skeleton, kind=KIND)
+    return Network(ive=ive, config=_config(header["config"]), about=header["about"], shape=tuple(header["shape"]))
+
+
+def _config(data: Mapping[str, Any]) -> NetworkConfig:
+    parts = {"encoder": EncoderConfig, "loss": LossConfig, "optimiser": OptimiserConfig}
+    return NetworkConfig(**{key: parts[key](**value) if key in parts else value for key, value in data.items()})
+
+
+def encode(model: IVE, examples: Examples, rows: NDArray[np.intp]) -> Posterior:
+    """The latents (row, latent) of some rows: one pass of the encoder for each halo."""
+    parts = [_posterior(model, examples.read(rows[place : place + READ])) for place in range(0, len(rows), READ)]
+    mean, log_variance = (np.concatenate([np.asarray(part[k], np.float64) for part in parts]) for k in (0, 1))
+    return Posterior(mean, np.exp(0.5 * log_variance))
+
+
+@eqx.filter_jit
+def _posterior(model: IVE, stored: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    return model.posterior(jnp.asarray(stored))
+
+
+@eqx.filter_jit
+def _log_density(model: IVE, latents: ArrayLike, query: ArrayLike) -> jax.Array:
+    return model.log_density(jnp.asarray(latents), jnp.asarray(query))
