@@ -7,8 +7,10 @@ seed decides, read from the disk where they do not fit into memory.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +26,11 @@ from triptych.runs.streams import stream
 
 LEARNT_FROM = 1024  # training halos that means and widths are taken from, at most
 IN_MEMORY = 4 * 2**30  # bytes; larger sets of boxes are read batch by batch
+
+PIECE, PIECE_BYTES = (
+    256,
+    64 * 2**20,
+)  # examples that are looked at at a time, at most; convolutions take up to 27 times their memory
 
 Read = Callable[[NDArray[np.intp]], NDArray[Any]]
 
@@ -42,7 +49,7 @@ class Batch(NamedTuple):
     target: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Examples:
     """Inputs, queries and targets of a training.
 
@@ -74,7 +81,23 @@ class Examples:
     def input(self, form: Form) -> Input:
         """What the encoder sees, with means and widths of training halos."""
         rows = self.rows["training"]
-        return learn(self.read(rows[:: -(-len(rows) // LEARNT_FROM)]), self.at_mean, self.stored, form)
+        some = self.pieces(rows[:: -(-len(rows) // LEARNT_FROM)])
+        return learn(map(self.read, some), self.at_mean, self.stored, form)
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is stored of one example."""
+        return self.read(self.rows["training"][:1]).shape[1:]
+
+    @property
+    def bytes(self) -> int:
+        """Of what is stored of one example, in 32 bits."""
+        return 4 * math.prod(self.shape)
+
+    def pieces(self, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """The rows in pieces that can be in memory at a time, 64 MiB or one example."""
+        size = min(max(PIECE_BYTES // self.bytes, 1), PIECE)
+        return [rows[place : place + size] for place in range(0, len(rows), size)]
 
     def training_profiles(self) -> Profiles:
         """Queries and targets of the training split."""

@@ -6,6 +6,7 @@ Out: numbers of order one. Means and widths are those of training halos, and bel
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import equinox as eqx
@@ -51,16 +52,19 @@ def value(stored: jax.Array, at_mean: jax.Array, kind: Stored, form: Form) -> ja
         return stored
     if form == "log_density":
         return jnp.log10(1.0 + stored / at_mean)
-    counts = stored if kind == "counts" else jnp.expm1(stored * np.log(10.0).astype(np.float32)) * at_mean
-    return 2.0 * jnp.sqrt(counts + _ANSCOMBE)
+    return 2.0 * jnp.sqrt(_particles(stored, at_mean, kind) + _ANSCOMBE)
 
 
-def learn(stored: NDArray[np.generic], at_mean: NDArray[np.floating], kind: Stored, form: Form) -> Input:
+def _particles(stored: jax.Array, at_mean: jax.Array, kind: Stored) -> jax.Array:
+    return stored if kind == "counts" else jnp.expm1(stored * np.log(10.0).astype(np.float32)) * at_mean
+
+
+def learn(pieces: Iterable[NDArray[np.generic]], at_mean: NDArray[np.floating], kind: Stored, form: Form) -> Input:
     """The input with means and widths of some training halos.
 
     Parameters
     ----------
-    stored : (halo, level, n, n, n), (halo, layer, pixel) or (halo, number).
+    pieces : of what is stored: (halo, level, n, n, n), (halo, layer, pixel) or (halo, number).
     at_mean : (level, 1, 1, 1), (layer, 1) or ().
 
     Returns
@@ -69,16 +73,21 @@ def learn(stored: NDArray[np.generic], at_mean: NDArray[np.floating], kind: Stor
         With "counts" the mean is that of the mean number of particles in the cells at one distance from the centre, the width 1;
         with "log_density" both are of a whole level or layer; with "plain" of each number.
     """
-    sample = jnp.asarray(stored).astype(jnp.float32)
     cells = jnp.asarray(at_mean, jnp.float32)
+    number, total, square = 0, np.zeros(()), np.zeros(())
+    for piece in pieces:
+        stored = jnp.asarray(piece).astype(jnp.float32)
+        seen = np.asarray(_particles(stored, cells, kind) if form == "counts" else value(stored, cells, kind, form), np.float64)
+        number, total, square = number + len(seen), total + seen.sum(axis=0), square + (seen**2).sum(axis=0)
+    mean, square = total / number, square / number
     if form == "counts":
-        counts = value(sample, cells, kind, "counts") ** 2 / 4.0 - _ANSCOMBE
-        level = 2.0 * jnp.sqrt(_alike(np.asarray(counts.mean(axis=0))) + _ANSCOMBE)
-        return Input(cells, jnp.asarray(level, jnp.float32), jnp.ones((), jnp.float32), kind, form)
-    seen = value(sample, cells, kind, form)
-    axes = (0,) if form == "plain" else (0, *range(2, sample.ndim))
-    mean, width = (moment(seen, axis=axes, keepdims=True)[0] for moment in (jnp.mean, jnp.std))
-    return Input(cells, mean, jnp.where(width > 0, width, 1.0), kind, form)
+        mean, width = 2.0 * np.sqrt(_alike(mean) + _ANSCOMBE), np.ones(())
+    else:
+        if form == "log_density":
+            mean, square = (moment.mean(axis=tuple(range(1, mean.ndim)), keepdims=True) for moment in (mean, square))
+        width = np.sqrt(np.maximum(square - mean**2, 0.0))
+        width = np.where(width > 0, width, 1.0)
+    return Input(cells, jnp.asarray(mean, jnp.float32), jnp.asarray(width, jnp.float32), kind, form)
 
 
 def _alike(cells: NDArray[np.floating]) -> NDArray[np.floating]:

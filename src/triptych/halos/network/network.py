@@ -26,7 +26,7 @@ from triptych.halos.simulation.files import PathLike
 from triptych.learning import models
 
 KIND = "halos-ive"
-READ = 256  # halos that are encoded or decoded at a time
+DECODED = 256  # halos at a time
 DRAWS = 32  # of the latents, for a mean profile
 SELECTED = "model.eqx"
 
@@ -91,7 +91,7 @@ class Network:
                 expected=f"{self.config.latents} latents, r > 0",
             )
         query = np.broadcast_to(np.log10(radii), (len(z), radii.shape[-1])).astype(np.float32)
-        parts = [_log_density(self.ive, z[k : k + READ], query[k : k + READ]) for k in range(0, len(z), READ)]
+        parts = [_log_density(self.ive, z[k : k + DECODED], query[k : k + DECODED]) for k in range(0, len(z), DECODED)]
         return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
     def predict(self, posterior: Posterior, r: ArrayLike, *, rng: np.random.Generator, draws: int = DRAWS) -> NDArray[np.float64]:
@@ -163,7 +163,7 @@ def _config(data: Mapping[str, Any]) -> NetworkConfig:
 
 def encode(model: IVE, examples: Examples, rows: NDArray[np.intp]) -> Posterior:
     """The latents (row, latent) of some rows: one pass of the encoder for each halo."""
-    parts = [_posterior(model, examples.read(rows[place : place + READ])) for place in range(0, len(rows), READ)]
+    parts = [_posterior(model, examples.read(some)) for some in examples.pieces(rows)]
     mean, log_variance = (np.concatenate([np.asarray(part[k], np.float64) for part in parts]) for k in (0, 1))
     return Posterior(mean, np.exp(0.5 * log_variance))
 

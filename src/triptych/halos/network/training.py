@@ -24,7 +24,7 @@ from triptych.halos.network.inputs import Input
 from triptych.halos.network.latents import in_order
 from triptych.halos.network.loss import divergence, penalty, sample
 from triptych.halos.network.model import IVE, Scale, Weights, build, learn_scale
-from triptych.halos.network.network import READ, Network, encode
+from triptych.halos.network.network import Network, encode
 from triptych.halos.network.settings import NetworkConfig
 from triptych.learning import Best, better, replicate, spread
 from triptych.learning import train as train_loop
@@ -135,8 +135,7 @@ def train(data: DataSet | Examples, config: NetworkConfig, *, run: Run | None = 
         steps=steps,
         alone=examples.cubes,
     )
-    shape = examples.read(examples.rows["training"][:1]).shape[1:]
-    weights = eqx.filter_vmap(partial(build, config, shape))(jax.random.split(model_key, config.members))
+    weights = eqx.filter_vmap(partial(build, config, examples.shape))(jax.random.split(model_key, config.members))
     begin = Carry(
         weights=weights,
         optimiser=jax.vmap(task.optimiser().init)(weights),
@@ -167,11 +166,11 @@ def train(data: DataSet | Examples, config: NetworkConfig, *, run: Run | None = 
 
     patience = config.optimiser.patience
     trained = train_loop(
-        partial(_update, task),
+        jax.tree_util.Partial(_update, task),  # a pytree: another training of this form compiles nothing anew
         replicate(begin),
         steps=steps,
         key=loop_key,
-        chunk=_chunk(per_epoch, config.optimiser.batch * examples.read(examples.rows["training"][:1]).nbytes),
+        chunk=_chunk(per_epoch, config.optimiser.batch * examples.bytes),
         run=run,
         name=name,
         identity=strong_id("halos-train", config, {"data": examples.digest}),
@@ -187,7 +186,7 @@ def train(data: DataSet | Examples, config: NetworkConfig, *, run: Run | None = 
         Network(
             ive=model,
             config=config,
-            shape=shape,
+            shape=examples.shape,
             about={
                 "member": member,
                 "digest": examples.digest,
@@ -276,7 +275,7 @@ def _update(task: _Task, carry: Carry, step: jax.Array, key: jax.Array, batch: B
 
 def validate(task: _Task, weights: Weights, examples: Examples, rows: NDArray[np.intp], key: jax.Array) -> tuple[jax.Array, Seen]:
     """The loss [member] at the last beta, and its terms, of some halos; the same draws at every call."""
-    parts = [rows[place : place + READ] for place in range(0, len(rows), READ)]
+    parts = examples.pieces(rows)
     shares = jnp.asarray([len(part) / len(rows) for part in parts], jnp.float32)
     seen = [_look(task, weights, examples.batch(part), jax.random.fold_in(key, place)) for place, part in enumerate(parts)]
     squares = [one._replace(rms=one.rms**2) for one in seen]
