@@ -27,10 +27,7 @@ from triptych.runs.streams import stream
 LEARNT_FROM = 1024  # training halos that means and widths are taken from, at most
 IN_MEMORY = 4 * 2**30  # bytes; larger sets of boxes are read batch by batch
 
-PIECE, PIECE_BYTES = (
-    256,
-    64 * 2**20,
-)  # examples that are looked at at a time, at most; convolutions take up to 27 times their memory
+PIECE, PIECE_BYTES = 256, 64 * 2**20  # looked at at a time, at most; convolutions take up to 27 times that
 
 Read = Callable[[NDArray[np.intp]], NDArray[Any]]
 
@@ -87,7 +84,8 @@ class Examples:
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Of what is stored of one example."""
-        return self.read(self.rows["training"][:1]).shape[1:]
+        anything = next(rows for rows in self.rows.values() if len(rows))
+        return self.read(anything[:1]).shape[1:]
 
     @property
     def bytes(self) -> int:
