@@ -39,8 +39,8 @@ class Network:
     ----------
     ive : the network itself.
     config : what it was made with.
-    about : plain data: "member" (which of the seeds), "digest" of the data, "data" (its kind, boxes and particles),
-        "validation_loss", "seconds" of the whole ensemble.
+    about : plain data: "member" (which of the seeds), "digest" of the data, "data" (its kind, boxes and particles), "source"
+        (mock or simulation), "validation_loss", "seconds" of the whole ensemble.
     shape : of what is stored of one halo.
     """
 

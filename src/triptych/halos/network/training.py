@@ -191,6 +191,7 @@ def train(data: DataSet | Examples, config: NetworkConfig, *, run: Run | None = 
                 "member": member,
                 "digest": examples.digest,
                 "data": dict(examples.about),
+                "source": "" if isinstance(data, Examples) else data.attributes.source,
                 "validation_loss": float(loss[member]),
                 "seconds": trained.seconds,
             },
