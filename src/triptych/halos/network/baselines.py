@@ -104,10 +104,10 @@ def table_of_accuracy(
     Returns
     -------
     list
-        Of "name"; "rms" and "rms_true", dex, against measured and true profiles; "worst_bias", dex, the largest |mean residual|
-        of a bin; "halos" that were predicted; "numbers" of each halo that were used; "shared_rms" and "shared_rms_true", the same
-        over those bins of those halos that all predict: a fit that fails for difficult halos gains nothing from that. What is
-        not known is NaN.
+        Of "name"; "rms" and "rms_true", dex, against measured and true profiles; "worst_bias", dex, the largest absolute mean
+        residual of a bin; "halos" that were predicted; "numbers" of each halo that were used; "shared_rms" and
+        "shared_rms_true", the same over those bins of those halos that all predict: a fit that fails for difficult halos gains
+        nothing from that. What is not known is NaN.
 
     Raises
     ------

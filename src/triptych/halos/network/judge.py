@@ -268,8 +268,9 @@ def own_latents(table: xr.Dataset, names: Sequence[str] = OWN) -> OwnLatents:
 def stability(posteriors: Sequence[Posterior]) -> float:
     """How alike the latents of different seeds are: 1 where all networks have the same latents, up to order and sign.
 
-    For each two networks, the |correlations| of their active latents, matched to each other, add up; over the larger number of
-    active latents that is at most 1. The mean over all pairs of networks; NaN for a single network, or where no latent is active.
+    For each two networks, the absolute correlations of their active latents, matched to each other, add up; over the larger
+    number of active latents that is at most 1. The mean over all pairs of networks; NaN for a single network, or where no latent
+    is active.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def match(reference: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[N
 
     Returns
     -------
-    order : (latent,), so that ``sign * other[:, order]`` is most alike: the sum of |correlations| is largest.
+    order : (latent,), so that ``sign * other[:, order]`` is most alike: the sum of absolute correlations is largest.
     sign : (latent,), +1 or -1.
 
     Examples
