@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import jax
@@ -326,3 +327,96 @@ def test_progress_shows_the_metrics(capsys, monkeypatch, wide):
     with progress.showing():
         train(diverging, jnp.zeros(()), steps=4, key=KEY, chunk=2, name="beta 4")
     assert "beta 4 fine 2.5 loss 3.161: 4/4" in capsys.readouterr().err
+
+
+def sums(x, step, key, batch):
+    """The carry is a polynomial of all data so far, so that their order counts."""
+    return 0.9 * x + batch["a"].sum() + step * batch["b"], {"x": x}
+
+
+def numbered(first, end):
+    """The data of steps: numbers that say which step they belong to."""
+    steps = np.arange(first, end, dtype=float)
+    return {"a": steps[:, None] * [1.0, 10.0], "b": steps}
+
+
+def test_each_step_gets_its_own_data(wide):
+    x = 0.0
+    for step in range(13):
+        x = 0.9 * x + 11.0 * step + step * step
+    for chunk in (1, 5, 13, 20):
+        trained = train(sums, jnp.zeros(()), steps=13, key=KEY, chunk=chunk, batches=numbered)
+        assert float(trained.carry) == pytest.approx(x, rel=1e-12)
+        assert trained.steps == 13
+
+
+def test_the_data_of_a_chunk_are_asked_for_once(wide):
+    asked = []
+    train(sums, jnp.zeros(()), steps=13, key=KEY, chunk=5, batches=lambda *span: asked.append(span) or numbered(*span))
+    assert asked[0] == (0, 1)  # for their form
+    assert sorted(asked[1:]) == [(0, 5), (5, 10), (10, 13)]
+
+
+def test_the_next_data_are_read_before_a_chunk_ends(wide):
+    """What comes after a chunk waits for a sign of the thread that reads the next data."""
+    reading = {first: threading.Event() for first in (0, 5, 10)}
+
+    def batches(first, end):
+        reading[first].set()
+        return numbered(first, end)
+
+    def on_chunk(carry, step, means):
+        assert step == 15 or reading[step].wait(60)
+        return carry
+
+    train(sums, jnp.zeros(()), steps=15, key=KEY, chunk=5, batches=batches, on_chunk=on_chunk)
+
+
+def test_data_that_cannot_be_read_stop_the_training(tmp_path, wide):
+    """The reader's error is the training's; nothing hangs."""
+
+    def broken(first, end):
+        if first >= 5:
+            raise DataError("the disk is gone")
+        return numbered(first, end)
+
+    with pytest.raises(DataError, match="the disk is gone"):
+        train(sums, jnp.zeros(()), steps=15, key=KEY, chunk=5, batches=broken, run=Run(path=tmp_path, id="test"))
+
+
+@pytest.mark.parametrize("end", [4, 8, 12])
+def test_an_interrupted_training_with_data_leaves_no_trace(tmp_path, wide, end):
+    def stop(carry, step, means):
+        if step == end:
+            raise KeyboardInterrupt
+        return carry
+
+    settings = {"steps": 14, "key": KEY, "chunk": 4, "batches": numbered, "run": Run(path=tmp_path, id="test")}
+    whole = train(sums, jnp.zeros(()), **{**settings, "run": None})
+    with pytest.raises(KeyboardInterrupt):
+        train(sums, jnp.zeros(()), on_chunk=stop, **settings)
+    resumed = train(sums, jnp.zeros(()), **settings)
+    assert bits_of(resumed.carry) == bits_of(whole.carry)
+    assert resumed.steps == whole.steps == 14
+
+
+def test_a_training_ends_where_it_is_told(tmp_path, wide):
+    """After the chunk in which the carry reaches 7; what is resumed knows that it had ended."""
+    run, updated = Run(path=tmp_path, id="test"), []
+
+    def count(x, step, key):
+        return x + 1, {"x": x}
+
+    settings = {"steps": 20, "key": KEY, "chunk": 3, "run": run, "ended": lambda x: float(x) >= 7}
+    trained = train(count, jnp.zeros(()), on_chunk=lambda x, step, means: updated.append(step) or x, **settings)
+    assert (float(trained.carry), trained.steps, updated) == (9.0, 9, [3, 6, 9])
+    assert models.read_header(tmp_path / "checkpoints/training.eqx")["step"] == 9
+    again = train(count, jnp.zeros(()), on_chunk=lambda x, step, means: updated.append(step) or x, **settings)
+    assert (float(again.carry), again.steps, updated) == (9.0, 9, [3, 6, 9])
+    assert again.seconds == trained.seconds
+
+
+def test_a_training_that_has_not_begun_has_not_ended(wide):
+    assert (
+        train(lambda x, step, key: (x + 1, {"x": x}), jnp.zeros(()), steps=4, key=KEY, chunk=2, ended=lambda x: True).steps == 2
+    )

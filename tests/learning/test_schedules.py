@@ -84,8 +84,24 @@ def test_ends_that_are_refused(ends):
         {"final": math.nan},
         {"clip": 0.0},
         {"clip": math.nan},
+        {"decay": -0.1},
+        {"decay": math.nan},
+        {"decay": math.inf},
     ],
 )
 def test_optimisers_that_are_refused(bad):
     with pytest.raises(ConfigError, match=next(iter(bad))):
         optimiser(**{"learning_rate": 1e-3, "steps": 10, **bad})
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.4])
+def test_decay_shrinks_each_parameter_by_itself(decay, wide):
+    """Decoupled: with any slope the step is that without decay, less the learning rate times decay times the parameter."""
+    parameters, slope = jnp.asarray([2.0, -3.0]), jnp.asarray([0.1, 0.0])
+    settings = {"learning_rate": 0.2, "steps": 10, "final": 1.0}
+    plain, decayed = optimiser(**settings), optimiser(**settings, decay=decay)
+    states = [adam.init(parameters) for adam in (plain, decayed)]
+    for _ in range(3):
+        without, states[0] = plain.update(slope, states[0], parameters)
+        step, states[1] = decayed.update(slope, states[1], parameters)
+        np.testing.assert_allclose(step, without - 0.2 * decay * parameters, rtol=1e-12)

@@ -92,10 +92,10 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     ensemble.selected.save(run.path / SELECTED)
     split, rows = _rows(data, None)
     table = judge(ensemble.networks, data, rows, rng=stream(settings.seed, "judge"))
-    selected = int(np.argmin(ensemble.loss))
-    used = np.flatnonzero(table["kl"][selected] > ACTIVE)
-    predicted = baselines(data, settings, rows, components=max(len(used), 1), rng=stream(settings.seed, "baselines"), run=run)
     run.save("results.nc", table)
+    selected = int(np.argmin(ensemble.loss))
+    used = active(ensemble.selected.encode(data, _rows(data, "validation")[1]))
+    predicted = baselines(data, settings, rows, components=max(len(used), 1), rng=stream(settings.seed, "baselines"), run=run)
     run.save_figure("training.png", training_figure(run.history(), name=MODELS, source=source))
     run.save_figure("latents.png", latents_figure(table))
     shown = traversal(ensemble.selected, values=VALUES, latents=used if len(used) else None)
@@ -449,7 +449,11 @@ def interpret(config: InterpretConfig, run: Run) -> dict[str, Any]:
         "networks": _networks(table, [network.about["validation_loss"] for network in networks]),
         "stability": _number(stability([network.encode(data, rows) for network in networks])),
         "strongest": [
-            {"network": place + 1, **dict(zip(own.quantities, (latents + 1).tolist(), strict=True)), "apart": bool(apart)}
+            {
+                "network": place + 1,
+                **{name: int(latent) + 1 if latent >= 0 else None for name, latent in zip(own.quantities, latents, strict=True)},
+                "apart": bool(apart),
+            }
             for place, (latents, apart) in enumerate(zip(own.latent, own.apart, strict=True))
         ],
         "units": {"information": "nats", "correlation": "Spearman"},
@@ -485,8 +489,7 @@ def _radii(network: Network, given: Iterable[float]) -> NDArray[np.float64]:
     asked = np.array(list(given), np.float64)
     if len(asked):
         return asked
-    centre, reach = float(network.ive.scale.centre), float(network.ive.scale.reach)
-    return np.logspace(centre - reach, centre + reach, RADII)
+    return np.geomspace(*network.radii, RADII)
 
 
 def _rows(data: DataSet, wanted: Split | None) -> tuple[Split, Rows]:
@@ -542,7 +545,9 @@ def _networks(table: xr.Dataset, losses: Iterable[float]) -> list[dict[str, Any]
                 "validation_loss": float(loss),
                 "active": int(one["active"]),
                 "pair_mi": _estimate(pairs[worst], one["pair_mi_error"].to_numpy()[worst]),
-                "independent": bool(pairs[worst] <= INDEPENDENT),
+                "independent": None
+                if np.isneginf(pairs[worst]) and int(one["active"]) > 1
+                else bool(pairs[worst] <= INDEPENDENT),
                 "rms": _number(one["rms"]),
                 "rms_true": _number(one["rms_true"]),
                 "worst_bias": float(np.abs(one["bias"]).max()),

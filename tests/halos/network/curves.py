@@ -17,7 +17,7 @@ from triptych import interrupts
 from triptych.halos.network import EncoderConfig, LossConfig, NetworkConfig, OptimiserConfig, train, vectors
 from triptych.runs import Run
 
-TRAINING, VALIDATION, TEST, BATCH, EPOCHS = 64, 24, 8, 16, 10
+TRAINING, VALIDATION, TEST, BATCH, EPOCHS = 128, 24, 8, 16, 10
 STEPS = TRAINING // BATCH
 
 
@@ -30,7 +30,7 @@ def settings(sees="sphere", *, epochs=EPOCHS, patience=0, filters=2, half=False,
             "decoder": 16,
             "encoder": EncoderConfig(sees=sees, width=8, filters=filters, half=half, form=form),
             "loss": LossConfig(tilt=0.0),
-            "optimiser": OptimiserConfig(epochs=epochs, batch=batch, learning_rate=1e-2, patience=patience),
+            "optimiser": OptimiserConfig(epochs=epochs, batch=batch, learning_rate=3e-2, patience=patience),
             **changes,
         }
     )

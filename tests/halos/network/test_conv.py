@@ -36,8 +36,7 @@ def test_against_scipy(shape, filters, stride):
             np.testing.assert_allclose(found[box, ..., out], whole[::stride, ::stride, ::stride], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize(("shape", "filters"), SHAPES)
+@pytest.mark.parametrize(("shape", "filters", "stride"), [(*SHAPES[0], 2), (*SHAPES[1], 1)])
 def test_both_forms_and_their_slopes_agree(shape, filters, stride):
     with jax.enable_x64(True):
         arrays = tuple(map(jnp.asarray, drawn(shape, filters)))

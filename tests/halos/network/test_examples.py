@@ -66,15 +66,15 @@ def test_a_row_is_a_halo(data, sees):
     for split, number in zip(("training", "validation", "test"), universe.HALOS, strict=True):
         assert len(made.rows[split]) == number
         assert (data.table["split"].to_numpy()[made.rows[split]] == ("training", "validation", "test").index(split)).all()
-    batch = made.batch(np.array([70, 3]))
+    batch = made.batch(np.array([140, 3]))
     stored = {
         "boxes": data.boxes[...],
         "sphere": data.table["sphere/counts"].to_numpy(),
         "profile": data.table["log_density"].to_numpy().astype(np.float32),
     }[sees]
-    np.testing.assert_array_equal(batch.stored, stored[[70, 3]])
-    np.testing.assert_allclose(10**batch.query, data.table["r"].to_numpy()[[70, 3]], rtol=1e-6)
-    np.testing.assert_allclose(batch.target, data.table["log_density"].to_numpy()[[70, 3]], rtol=1e-6)
+    np.testing.assert_array_equal(batch.stored, stored[[140, 3]])
+    np.testing.assert_allclose(10**batch.query, data.table["r"].to_numpy()[[140, 3]], rtol=1e-6)
+    np.testing.assert_allclose(batch.target, data.table["log_density"].to_numpy()[[140, 3]], rtol=1e-6)
     assert made.shape == stored.shape[1:]
 
 
@@ -115,10 +115,17 @@ def test_boxes_are_turned_by_symmetries(data):
     np.testing.assert_array_equal(plain.stored, turned.stored)
 
 
+def test_chunks_do_not_change_the_turns(data):
+    made = of_halos(data, EncoderConfig())
+    whole = made.chunk(0, 6, batch=8, seed=1, turn=True).stored
+    parts = [made.chunk(first, first + 2, batch=8, seed=1, turn=True).stored for first in (0, 2, 4)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
 def test_halos_with_an_empty_bin_are_left_out(tmp_path):
-    made = of_halos(universe.write(tmp_path / "x.zarr", empty=(2, 63, 64, 90)), EncoderConfig(sees="sphere"))
-    assert [len(made.rows[split]) for split in ("training", "validation", "test")] == [62, 23, 7]
-    assert not {2, 63, 64, 90} & set(np.concatenate(list(made.rows.values())).tolist())
+    made = of_halos(universe.write(tmp_path / "x.zarr", empty=(2, 127, 128, 155)), EncoderConfig(sees="sphere"))
+    assert [len(made.rows[split]) for split in ("training", "validation", "test")] == [126, 23, 7]
+    assert not {2, 127, 128, 155} & set(np.concatenate(list(made.rows.values())).tolist())
 
 
 def test_pieces_are_all_rows(monkeypatch):
@@ -131,6 +138,20 @@ def test_pieces_are_all_rows(monkeypatch):
     assert [len(piece) for piece in made.pieces(np.arange(8))] == [3, 3, 2]
     monkeypatch.setattr(room, "PIECE_BYTES", 1)
     assert len(made.pieces(np.arange(8))) == 8
+
+
+@pytest.mark.parametrize(
+    ("training", "batch", "memory", "expected"),
+    [(20, 6, 1000, (3, 3)), (20, 2, 16, (2, 10)), (22, 2, 16, (1, 11)), (22, 2, 40, (5, 10)), (20, 6, 1, (1, 3))],
+)
+def test_batches_that_are_read_together_fit_into_memory(monkeypatch, training, batch, memory, expected):
+    """4 bytes an example here. Parts of an epoch are equal, so that it may lose a step; one step is read in any case."""
+    made = numbered(training)
+    monkeypatch.setattr(room, "CHUNK_BYTES", memory)
+    together, steps = made.together(batch), made.steps(batch)
+    assert steps % together == 0
+    assert together == 1 or 4 * batch * together <= memory
+    assert (together, steps) == expected
 
 
 def test_vectors_are_split_in_order():

@@ -135,9 +135,9 @@ def test_without_truth_there_is_no_rms_to_it():
     assert seen.rms == 0.0 and np.isnan(seen.rms_true)
 
 
-def test_accuracy_of_nothing_is_refused():
-    with pytest.raises(DataError, match="no prediction"):
-        accuracy(np.full((HALOS, BINS), np.nan), known(), ROWS)
+def test_accuracy_of_nothing_is_not_known_and_other_shapes_are_refused():
+    nothing = accuracy(np.full((HALOS, BINS), np.nan), known(), ROWS)
+    assert nothing.halos == 0 and np.isnan([nothing.rms, nothing.rms_true, *nothing.bias]).all()
     with pytest.raises(DataError, match="differ in shape"):
         accuracy(np.ones((HALOS, BINS + 1)), known(), ROWS)
 

@@ -155,7 +155,7 @@ def test_beta_is_held_and_rises():
     beta = LossConfig(beta=0.4, hold=0.3, ramp=0.2).schedule(10)
     t = np.linspace(0, 1, 21)
     np.testing.assert_allclose(beta(jnp.asarray(t)), np.interp(t, [0, 0.3, 0.5, 1], [0, 0, 0.4, 0.4]), atol=1e-6)
-    assert LossConfig(hold=0.3, ramp=0.2).settled == pytest.approx(0.5)
+    assert LossConfig(hold=0.3, ramp=0.2).settled(64) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("b0", [2e-4, 1e-3, 0.02])
@@ -172,10 +172,21 @@ def test_the_published_schedule(b0):
         assert float(beta(0.0)) == pytest.approx(b0, rel=2e-4)
 
 
+@pytest.mark.parametrize("b0", [2e-4, 0.02])
+def test_the_published_schedule_has_settled_when_nine_tenths_of_the_rise_are_done(b0):
+    loss = LossConfig(beta=b0, annealing="published")
+    with jax.enable_x64(True):
+        beta = loss.schedule(64)
+        done = (beta(loss.settled(64)) - b0) / 2e-4
+    assert float(done) == pytest.approx(1 / 1.1, rel=1e-6)
+    assert loss.settled(5) == 1.0
+    assert replace(loss, beta=0.0).settled(64) == 0.0
+
+
 def test_a_constant_beta():
     beta = LossConfig(beta=0.1, annealing="constant")
     np.testing.assert_allclose(beta.schedule(7)(jnp.asarray([0.0, 0.5, 1.0])), 0.1, rtol=1e-6)
-    assert beta.settled == 0.0
+    assert beta.settled(7) == 0.0
 
 
 @pytest.mark.parametrize(

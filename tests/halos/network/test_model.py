@@ -41,6 +41,22 @@ def test_a_smooth_common_profile_leaves_nothing():
     assert float(scale.spread) < 1e-5
 
 
+def test_a_bin_that_never_changes_counts_like_the_others():
+    """Such as a mass that is measured in units of the last one."""
+    x, _, noisy = curves.curves()
+    noisy[:, 3] = 1.0
+    weights = np.asarray(learn_scale(Profiles(x, noisy)).weights(0.0), float)
+    assert weights[3] == pytest.approx(1.0, rel=1e-5) and np.isfinite(weights).all()
+
+
+def test_beyond_the_training_the_common_profile_goes_on_straight(scale):
+    x, common = np.array([-1.5, -1.0, 0.3, 1.0, 1.4]), np.asarray(scale.common, float)
+    inside = np.clip(x, -1, 1)
+    expected = np.polyval(common, inside) + np.polyval(np.polyder(common), inside) * (x - inside)
+    query = jnp.asarray(float(scale.centre) + float(scale.reach) * x)
+    np.testing.assert_allclose(scale.profile(query), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_the_decoder_against_numpy(ive):
     """Latents and four times the place of log r, through two layers of x sigmoid(x)."""
     rng = np.random.default_rng(2)

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,8 +18,9 @@ import pytest
 
 from tests.halos.network import curves, universe
 from tests.halos.network.curves import bits
-from triptych.errors import DataError
-from triptych.halos.network import LossConfig, OptimiserConfig, train, training
+from triptych.errors import ConvergenceError, DataError
+from triptych.halos.network import OptimiserConfig, kl_of, train, training
+from triptych.halos.network import examples as room
 from triptych.halos.network.network import encode
 from triptych.learning import loop
 from triptych.runs import Run
@@ -36,12 +38,12 @@ def validations(run):
 
 
 def test_the_curves_are_learnt(ensemble):
-    """After 40 steps: far better than the common curve alone, whose error is 1."""
+    """Far better than the common curve alone."""
     made = curves.examples()
     x, smooth, _ = curves.curves()
-    rows = made.rows["test"]
+    rows = np.concatenate([made.rows["validation"], made.rows["test"]])
     found = ensemble.selected.decode(ensemble.selected.encode(made, rows).mean, 10.0 ** x[rows])
-    assert (found - smooth[rows]).std() < 0.6 * (smooth[rows] - smooth.mean(axis=0)).std()
+    assert (found - smooth[rows]).std() < 0.7 * (smooth[rows] - smooth.mean(axis=0)).std()
 
 
 def test_the_same_seed_gives_the_same_bits(ensemble):
@@ -50,11 +52,14 @@ def test_the_same_seed_gives_the_same_bits(ensemble):
     assert again.loss.tobytes() == ensemble.loss.tobytes()
 
 
-def test_members_and_seeds_differ(ensemble):
+def test_members_and_seeds_differ(ensemble, monkeypatch):
     one, other = ensemble.networks
     assert not np.allclose(one.ive.decoder.weights[1], other.ive.decoder.weights[1], atol=1e-2)
     assert one.about["member"] == 0 and other.about["member"] == 1
-    seeded = train(curves.examples(), curves.settings(seed=1))
+    seen = []
+    monkeypatch.setattr(training, "subseed", lambda *words: seen.append(words) or 12)  # no other seed is asked for
+    seeded = train(curves.examples(), curves.settings())
+    assert [words[0] for words in seen] == [0]
     assert not np.allclose(seeded.networks[0].ive.decoder.weights[1], one.ive.decoder.weights[1], atol=1e-2)
 
 
@@ -95,7 +100,7 @@ def scripted(losses, kept):
 
 
 def test_the_best_epoch_of_each_member_is_kept_and_not_the_last(monkeypatch):
-    losses = [(5.0, 2.0), (3.0, 4.0), (4.0, 1.5), (np.nan, 9.0), (3.5, 1.6), (6.0, 3.0)]
+    losses = [(5.0, 2.0), (3.0, 4.0), (4.0, 1.5), (7.0, 9.0), (3.5, 1.6), (6.0, 3.0)]
     kept = []
     monkeypatch.setattr(training, "validate", scripted(losses, kept))
     found = train(curves.examples(), curves.settings())
@@ -147,6 +152,7 @@ def test_an_interrupt_leaves_no_trace(ensemble, run, monkeypatch, epoch):
     assert found.loss.tobytes() == ensemble.loss.tobytes()
 
 
+@pytest.mark.slow
 def test_a_signal_leaves_no_trace(ensemble, run):
     """A process of its own that reads from a slow disk, stopped by SIGTERM."""
     script = subprocess.Popen([sys.executable, "-m", curves.__name__, str(run.path)])
@@ -220,71 +226,57 @@ def test_histories_truths_and_fits_cannot_leak(stems, tmp_path, change):
     assert bits(found.networks) == bits(stems.networks)
 
 
-def test_validation_is_the_mean_over_halos(monkeypatch):
-    """In pieces of 7 as at once, with one draw of latents that hardly scatter."""
-    made = curves.examples()
-    task = training._Task(
-        config=curves.settings(),
-        input=made.input("plain"),
-        scale=training.learn_scale(made.training_profiles()),
-        steps=1,
-        alone=False,
-    )
-    members = [training.build(curves.settings(), made.shape, jax.random.key(k)) for k in range(2)]
-    weights = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
-    for leaf in (-1,):  # posteriors of no width, so that draws do not matter
-        bias = weights.encoder.dense.biases[leaf].at[:, 3:].set(-30.0)
-        matrix = weights.encoder.dense.weights[leaf].at[:, :, 3:].set(0.0)
-        dense = replace_ends(weights.encoder.dense, matrix, bias)
-        weights = weights._replace(encoder=replace_dense(weights.encoder, dense))
-    rows = made.rows["validation"]
+def test_validation_is_the_mean_over_halos(ensemble, monkeypatch):
+    """In two pieces as at once; and the rms of curves made with the networks, where posteriors have no width."""
+    made, rows = curves.examples(), curves.examples().rows["validation"]
+    ives = [no_width(one.ive) for one in ensemble.networks]
+    weights = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(training.Weights(ive.encoder, ive.decoder) for ive in ives))
+    task = training._Task(config=curves.settings(), input=ives[0].input, scale=ives[0].scale, steps=1, alone=False)
     whole = training.validate(task, weights, made, rows, jax.random.key(1))
-    monkeypatch.setattr("triptych.halos.network.examples.PIECE", 7)
+    monkeypatch.setattr(room, "PIECE", 12)
     parts = training.validate(task, weights, made, rows, jax.random.key(1))
     for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4)
-    for member in range(2):
-        ive = task.model(jax.tree.map(lambda leaf, k=member: leaf[k], weights))
-        mean = encode(ive, made, rows).mean
-        found = np.asarray(ive.log_density(jnp.asarray(mean, jnp.float32), jnp.asarray(made.profiles.query[rows])))
-        rms = np.sqrt(((found - made.profiles.target[rows]) ** 2).mean())
-        assert float(whole[1].rms[member]) == pytest.approx(rms, rel=1e-3)
+    for member, ive in enumerate(ives):
+        posterior = encode(ive, made, rows)
+        found = np.asarray(ive.log_density(jnp.asarray(posterior.mean, jnp.float32), jnp.asarray(made.profiles.query[rows])))
+        off = found - made.profiles.target[rows]
+        assert float(whole[1].rms[member]) == pytest.approx(np.sqrt((off**2).mean()), rel=1e-3)
+        np.testing.assert_allclose(whole[1].kl[member], kl_of(posterior), rtol=1e-4)
+        weight = np.asarray(ive.scale.weights(0.0), float)
+        error = (weight * (off / float(ive.scale.spread)) ** 2).mean()
+        assert float(whole[1].error[member]) == pytest.approx(error, rel=2e-3)
+        assert float(whole[0][member]) == pytest.approx(error + 0.02 * kl_of(posterior).sum(), rel=2e-3)
 
 
-def replace_ends(layers, matrix, bias):
-    import equinox as eqx
-
-    return eqx.tree_at(lambda one: (one.weights[-1], one.biases[-1]), layers, (matrix, bias))
-
-
-def replace_dense(encoder, dense):
-    import equinox as eqx
-
-    return eqx.tree_at(lambda one: one.dense, encoder, dense)
+def no_width(ive):
+    """The network with posteriors of sigma = exp(-10)."""
+    last = ive.encoder.dense
+    return eqx.tree_at(
+        lambda one: (one.encoder.dense.weights[-1], one.encoder.dense.biases[-1]),
+        ive,
+        (last.weights[-1].at[:, 3:].set(0.0), last.biases[-1].at[3:].set(-20.0)),
+    )
 
 
-@pytest.mark.parametrize(
-    ("per_epoch", "bytes_of_a_step", "expected"),
-    [(12, 1, 12), (12, 2**26, 4), (12, 2**28, 1), (7, 2**26, 1), (1, 0, 1), (9, 2**40, 1)],
-)
-def test_chunks_divide_an_epoch_and_fit_into_memory(per_epoch, bytes_of_a_step, expected):
-    assert training._chunk(per_epoch, bytes_of_a_step) == expected
+def test_a_validation_that_is_no_number_ends_the_training(monkeypatch):
+    monkeypatch.setattr(training, "validate", scripted([(np.nan, 1.0)], []))
+    with pytest.raises(ConvergenceError, match=r"validation halos diverged[\s\S]*nan, 1.0"):
+        train(curves.examples(), curves.settings())
 
 
 def test_too_few_halos_are_refused():
     with pytest.raises(DataError, match="too few halos to train"):
-        train(curves.examples(), curves.settings(batch=65))
+        train(curves.examples(), curves.settings(batch=curves.TRAINING + 1))
 
 
-def test_weights_decay_and_penalties_change_the_result(ensemble):
-    """Options reach the training."""
-    for other in (
-        {"loss": LossConfig(tilt=0.0, kl="mean")},
-        {"loss": LossConfig(tilt=0.0, penalty="covariance", strength=10.0)},
-        {"optimiser": OptimiserConfig(epochs=curves.EPOCHS, batch=curves.BATCH, learning_rate=1e-2, decay=1.0)},
-    ):
-        found = train(curves.examples(), curves.settings(**other))
-        assert not np.allclose(found.loss, ensemble.loss, rtol=1e-3)
+def test_weights_decay(ensemble):
+    """Without any slope a weight shrinks by the learning rate times its decay."""
+    settings = OptimiserConfig(epochs=1, batch=1, learning_rate=0.1, decay=0.5, warmup=0.0)
+    task = training._Task(config=curves.settings(optimiser=settings), input=None, scale=None, steps=4, alone=False)
+    weights = jnp.asarray([1.0, -2.0])
+    changes, _ = task.optimiser().update(jnp.zeros(2), task.optimiser().init(weights), weights)
+    np.testing.assert_allclose(changes, -0.1 * 0.5 * weights, rtol=1e-6)
 
 
 DEVICES = """
@@ -298,6 +290,7 @@ print(json.dumps({"devices": jax.device_count(), "loss": found.loss.tolist(), "l
 """
 
 
+@pytest.mark.slow
 def test_four_devices_give_what_one_gives(ensemble):
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(

@@ -16,7 +16,7 @@ from triptych.halos.voxels.sphere import sphere_counts, sphere_edges
 
 BOX = BoxSpec(n=8, sides=(600.0, 150.0), scheme="ngp")
 BINS, EDGES = 6, np.geomspace(15.0, 250.0, 7)
-HALOS = (64, 24, 8)  # of each split
+HALOS = (128, 24, 8)  # of each split
 ABOUT = attributes()
 MEAN = ABOUT.cosmology.mean_density
 PARTICLE = ABOUT.simulations[0].particle_mass

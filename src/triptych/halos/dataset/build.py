@@ -28,6 +28,7 @@ from triptych.halos.voxels.sphere import LAYERS, PIXELS, sphere_counts, sphere_e
 from triptych.runs import Run, progress
 
 SPHERE = "sphere/counts"
+NO_SPHERES = "no particles in spherical cells: half a simulation does not hold the sphere about the halos' boxes"
 _SAME_TIME = 0.25  # outputs of two simulations are the same if apart by less than this part of the smallest step in ln a
 
 
@@ -65,7 +66,11 @@ def build(
     _refuse_other_universes(parts)
     redshift, about_histories = shared_times(parts, recipe)
     simulations = tuple(part.simulation for part in parts)
-    variables = halo_columns(recipe.bins, simulations=[one.name for one in simulations]) | sphere_columns(recipe.box.sides[0])
+    variables = halo_columns(recipe.bins, simulations=[one.name for one in simulations])
+    side = recipe.box.sides[0]
+    spheres = sphere_edges(side)[-1] <= min(one.box_size for one in simulations) / 2
+    if spheres:
+        variables |= sphere_columns(side)
     if redshift is not None:
         variables |= history_columns(redshift)
     attributes = Attributes(
@@ -76,7 +81,7 @@ def build(
         outer=recipe.outer,
         cuts=recipe.cuts,
         simulations=simulations,
-        warnings=(*_warnings(parts, recipe), *about_histories),
+        warnings=(*_warnings(parts, recipe), *about_histories, *([] if spheres else [NO_SPHERES])),
         provenance=provenance or {},
     )
     halos = sum(one.halos for one in simulations)
@@ -213,11 +218,13 @@ def _write(
         for rows in pending:
             block = {name: values[rows] for name, values in columns.items()}
             boxes = np.empty((rows.stop - rows.start, *box.shape), dtype=np.float32)
-            sphere = np.empty((len(boxes), LAYERS, PIXELS), dtype=np.uint16)
+            spheres = {SPHERE: np.empty((len(boxes), LAYERS, PIXELS), dtype=np.uint16)} if SPHERE in store.variables else {}
             for place in np.unique(block["simulation"]):
                 here = np.flatnonzero(block["simulation"] == place)
                 fill = partial(box_of, matter(int(place)), box, mean_density)
                 for _ in pool.map(fill, block["centre"][here], (boxes[row] for row in here)):
                     task.advance()
-                sphere[here] = [sphere_counts(matter(int(place)).particles, centre, edges) for centre in block["centre"][here]]
-            store.write(rows, boxes=boxes, **block, **{SPHERE: sphere})
+                if spheres:
+                    count = partial(sphere_counts, matter(int(place)).particles, edges=edges)
+                    spheres[SPHERE][here] = list(pool.map(count, block["centre"][here]))
+            store.write(rows, boxes=boxes, **block, **spheres)

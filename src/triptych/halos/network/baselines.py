@@ -137,7 +137,7 @@ def table_of_accuracy(
                 "name": name,
                 "rms": seen.rms,
                 "rms_true": seen.rms_true,
-                "worst_bias": float(np.nanmax(np.abs(seen.bias))),
+                "worst_bias": float(np.fmax.reduce(np.abs(seen.bias))),
                 "halos": seen.halos,
                 "numbers": one.numbers,
                 "shared_rms": alike.rms,

@@ -25,6 +25,7 @@ from triptych.halos.voxels.symmetries import apply_symmetry
 from triptych.runs.streams import stream
 
 LEARNT_FROM = 1024  # training halos that means and widths are taken from, at most
+CHUNK_BYTES = 256 * 2**20  # of batches that are read together
 IN_MEMORY = 4 * 2**30  # bytes; larger sets of boxes are read batch by batch
 
 PIECE, PIECE_BYTES = 256, 64 * 2**20  # looked at at a time, at most; convolutions take up to 27 times that
@@ -58,7 +59,8 @@ class Examples:
     profiles : queries and targets of all rows.
     rows : the rows of each split.
     about : what other examples must share, to be seen by the same network.
-    digest : of the data.
+    source : "mock" or "simulation"; empty where the examples are no halos.
+    digest : of the data, by which a training knows its checkpoint.
     cubes : what is stored may be turned and mirrored.
     """
 
@@ -68,7 +70,8 @@ class Examples:
     profiles: Profiles
     rows: Mapping[Split, NDArray[np.intp]]
     about: Mapping[str, Any] = field(default_factory=dict)
-    digest: str = ""
+    source: str = ""
+    digest: str
     cubes: bool = False
 
     def batch(self, rows: NDArray[np.intp]) -> Batch:
@@ -102,8 +105,13 @@ class Examples:
         rows = self.rows["training"]
         return Profiles(self.profiles.query[rows], self.profiles.target[rows])
 
+    def together(self, batch: int) -> int:
+        """Steps whose batches are read at a time: equal parts of an epoch, that fit into 256 MiB where one step does."""
+        whole = len(self.rows["training"]) // batch
+        return max(whole // -(-whole * batch * self.bytes // CHUNK_BYTES), 1)
+
     def steps(self, batch: int) -> int:
-        """Steps in an epoch; what is left of the training halos waits for the next one.
+        """Steps in an epoch, a multiple of :meth:`together`; what is left of the training halos waits for the next one.
 
         Raises
         ------
@@ -117,7 +125,8 @@ class Examples:
                 expected=f"at least a batch of {batch}, and some to validate",
                 fix="build a larger data set, with a validation split, or lower the batch",
             )
-        return len(self.rows["training"]) // batch
+        together = self.together(batch)
+        return len(self.rows["training"]) // batch // together * together
 
     def chunk(self, first: int, end: int, *, batch: int, seed: int, turn: bool) -> Batch:
         """The batches of the steps from `first` to before `end`, [step, halo, ...]: a new order in each epoch.
@@ -129,7 +138,7 @@ class Examples:
         rows = np.concatenate([orders[step // steps][step % steps * batch :][:batch] for step in range(first, end)])
         one = self.batch(rows)
         if turn and self.cubes:
-            kinds = stream(seed, "symmetries", first).integers(48, size=len(rows))
+            kinds = np.concatenate([stream(seed, "symmetries", step).integers(48, size=batch) for step in range(first, end)])
             one = one._replace(stored=np.stack([apply_symmetry(box, int(k)) for box, k in zip(one.stored, kinds, strict=True)]))
         return Batch(*(array.reshape(end - first, batch, *array.shape[1:]) for array in one))
 
@@ -150,10 +159,17 @@ def of_halos(data: DataSet, encoder: EncoderConfig) -> Examples:
     profiles = Profiles(np.log10(table["r"].to_numpy()).astype(np.float32), target)
     whole = np.isfinite(target).all(axis=1)
     rows = {split: np.intersect1d(data.rows(split), np.flatnonzero(whole)) for split in SPLITS}
-    common: dict[str, Any] = {"profiles": profiles, "rows": rows, "about": describe(data), "digest": data.digest}
+    common: dict[str, Any] = {
+        "profiles": profiles,
+        "rows": rows,
+        "about": describe(data),
+        "source": data.attributes.source,
+        "digest": data.digest,
+    }
     if encoder.sees == "profile":
         return Examples(read=lambda some: target[some], stored="plain", **common)
-    per_volume = data.attributes.cosmology.mean_density / _particle_mass(data)
+    counted = encoder.form == "counts" or encoder.sees == "sphere"
+    per_volume = data.attributes.cosmology.mean_density / _particle_mass(data) if counted else 1.0
     if encoder.sees == "sphere":
         if "sphere/counts" not in table:
             raise DataError(
@@ -199,9 +215,10 @@ def vectors(inputs: ArrayLike, *, query: ArrayLike, target: ArrayLike, validatio
         )
     if not all(np.isfinite(array).all() for array in (seen, *profiles)):
         raise DataError("examples that are not finite", expected="finite numbers", fix="leave these examples out")
-    ends = np.cumsum([number - validation - test, validation, test])
-    rows = dict(zip(SPLITS, np.split(np.arange(number), ends[:2]), strict=True))
-    digest = hashlib.sha256(b"".join(array.tobytes() for array in (seen, *profiles))).hexdigest()
+    ends = np.cumsum([number - validation - test, validation])
+    rows = dict(zip(SPLITS, np.split(np.arange(number), ends), strict=True))
+    shapes = repr((seen.shape, profiles.query.shape, ends.tolist())).encode()
+    digest = hashlib.sha256(shapes + b"".join(array.tobytes() for array in (seen, *profiles))).hexdigest()
     return Examples(read=seen.__getitem__, stored="plain", profiles=profiles, rows=rows, digest=digest)
 
 
@@ -212,7 +229,11 @@ def describe(data: DataSet) -> dict[str, Any]:
         "n": data.box.n,
         "sides": [round(side, 6) for side in data.box.sides],
         "scheme": data.box.scheme,
-        "particle_mass": float(f"{data.attributes.simulations[0].particle_mass:.2g}"),
+        "bins": data.table.sizes["shell"],
+        "outer": data.attributes.outer,
+        "redshift": data.attributes.redshift,
+        "particle_mass": data.attributes.simulations[0].particle_mass,
+        "mean_density": data.attributes.cosmology.mean_density,
     }
 
 

@@ -86,11 +86,15 @@ def learn(pieces: Iterable[NDArray[np.generic]], at_mean: NDArray[np.floating], 
         if form == "log_density":
             mean, square = (moment.mean(axis=tuple(range(1, mean.ndim)), keepdims=True) for moment in (mean, square))
         width = np.sqrt(np.maximum(square - mean**2, 0.0))
-        width = np.where(width > 0, width, 1.0)
+        width = np.where(width > 1e-6 * np.abs(mean), width, 1.0)  # what never changes, but for rounding
     return Input(cells, jnp.asarray(mean, jnp.float32), jnp.asarray(width, jnp.float32), kind, form)
 
 
 def _alike(cells: NDArray[np.floating]) -> NDArray[np.floating]:
     """The mean over cells that a symmetry carries into each other; the sphere's pixels are all alike."""
-    turned = [apply_symmetry(cells, k) for k in range(48)] if cells.ndim > 2 else [cells.mean(axis=1, keepdims=True)]
-    return np.asarray(np.mean(turned, axis=0))
+    if cells.ndim == 2:
+        return np.asarray(cells.mean(axis=1, keepdims=True))
+    total = np.zeros_like(cells)
+    for k in range(48):
+        total += apply_symmetry(cells, k)
+    return total / 48

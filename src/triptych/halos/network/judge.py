@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from triptych.errors import DataError
 from triptych.halos.dataset import DataSet
 from triptych.halos.histories.accretion import formation_redshift
-from triptych.halos.network.latents import active, kl_of, match
+from triptych.halos.network.latents import ACTIVE, active, kl_of, match
 from triptych.halos.network.model import Posterior
 from triptych.halos.network.network import Network
 from triptych.information import Settings, mutual_information_table
@@ -101,7 +101,7 @@ def accuracy(predicted: NDArray[np.float64], data: DataSet, rows: NDArray[np.int
     Raises
     ------
     DataError
-        If the shapes do not agree, or no bin of any halo is predicted.
+        If the shapes do not agree.
     """
     measured = data.table["log_density"].to_numpy()[rows]
     draws = predicted if predicted.ndim == 3 else predicted[None]
@@ -109,10 +109,6 @@ def accuracy(predicted: NDArray[np.float64], data: DataSet, rows: NDArray[np.int
         raise DataError("predicted and measured profiles differ in shape", got=predicted.shape, expected=str(measured.shape))
     off = draws - measured
     known = np.isfinite(off).all(axis=0)
-    if not known.any():
-        raise DataError(
-            "there is no prediction", got=f"NaN for all of {len(rows)} halos", expected="a density in one bin at least"
-        )
     mean = off.mean(axis=0)
     truth = data.table["truth/log_density"].to_numpy()[rows] if "truth/log_density" in data.table else np.full_like(mean, np.nan)
     bands = np.full((3, measured.shape[1]), np.nan)
@@ -207,7 +203,7 @@ def judge(
         xr.concat(parts, dim="network")
         .assign_coords(
             network=np.arange(1, len(networks) + 1),
-            latent=latents,
+            latent=("latent", latents, {"long_name": "the first is 0 here, and 1 in summaries"}),
             other=latents,
             quantity=list(known),
             halo=halos,
@@ -284,7 +280,7 @@ def stability(posteriors: Sequence[Posterior]) -> float:
     >>> round(stability([one, other]), 6)
     1.0
     """
-    used = [np.isin(np.arange(one.mean.shape[1]), active(one)) for one in posteriors]
+    used = [kl_of(one) > ACTIVE for one in posteriors]
     means = [np.where(some, one.mean, 0.0) for one, some in zip(posteriors, used, strict=True)]
     alike = []
     for i, j in combinations(range(len(means)), 2):
@@ -344,4 +340,4 @@ def _rank_correlation(means: NDArray[np.float64], known: dict[str, NDArray[np.fl
 
 
 def _rms(values: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(values**2)))
+    return float(np.sqrt(np.mean(values**2))) if values.size else float("nan")

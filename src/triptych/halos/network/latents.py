@@ -47,8 +47,10 @@ def match(reference: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[N
     ([1, 2, 0], [-1.0, 1.0, 1.0])
     """
     latents = reference.shape[1]
-    moving = [np.where(one.std(axis=0) > 0, one, np.random.default_rng(0).normal(size=one.shape)) for one in (reference, other)]
-    correlation = np.corrcoef(moving[0].T, moving[1].T)[:latents, latents:]
+    scaled = [one - one.mean(axis=0) for one in (reference, other)]
+    norms = [np.linalg.norm(one, axis=0) for one in scaled]
+    scaled = [one / np.where(norm > 0, norm, 1.0) for one, norm in zip(scaled, norms, strict=True)]
+    correlation = scaled[0].T @ scaled[1]
     _, order = linear_sum_assignment(-np.abs(correlation))
     return np.asarray(order), np.where(correlation[np.arange(latents), order] < 0, -1.0, 1.0)
 
@@ -80,12 +82,17 @@ def in_order(models: Sequence[IVE], posteriors: Sequence[Posterior], reference: 
     leader = posteriors[reference]
     order = np.argsort(-kl_of(leader), kind="stable")
     sign = _signs(models[reference])[order]
-    target = leader.mean[:, order] * sign
+    target = _used(leader)[:, order] * sign
     made = []
     for place, (model, posterior) in enumerate(zip(models, posteriors, strict=True)):
-        turned = (order, sign) if place == reference else match(target, posterior.mean)
+        turned = (order, sign) if place == reference else match(target, _used(posterior))
         made.append(rearranged(model, *turned))
     return made
+
+
+def _used(posterior: Posterior) -> NDArray[np.float64]:
+    """Means (halo, latent) in which latents that are not active are 0, so that they take nobody's place."""
+    return np.asarray(np.where(kl_of(posterior) > ACTIVE, posterior.mean, 0.0))
 
 
 def _signs(model: IVE) -> NDArray[np.float64]:

@@ -64,11 +64,17 @@ class Scale(eqx.Module):
 
     def residual(self, query: jax.Array, target: jax.Array) -> jax.Array:
         """Of order one."""
-        return (target - jnp.polyval(self.common, self.position(query))) / self.spread
+        return (target - self.profile(query)) / self.spread
 
     def target(self, query: jax.Array, residual: jax.Array) -> jax.Array:
         """The log density again."""
-        return jnp.polyval(self.common, self.position(query)) + self.spread * residual
+        return self.profile(query) + self.spread * residual
+
+    def profile(self, query: jax.Array) -> jax.Array:
+        """What all profiles have in common; beyond the radii of the training halos it goes on straight."""
+        x = self.position(query)
+        inside = jnp.clip(x, -1.0, 1.0)
+        return jnp.polyval(self.common, inside) + jnp.polyval(jnp.polyder(self.common), inside) * (x - inside)
 
 
 def learn_scale(profiles: Profiles) -> Scale:
@@ -79,7 +85,9 @@ def learn_scale(profiles: Profiles) -> Scale:
     degree = min(DEGREE, len(np.unique(profiles.query)) - 1)
     common = np.polyfit(x.ravel(), profiles.target.ravel(), degree)
     left = profiles.target - np.polyval(common, x)
-    numbers = (centre, reach, common, left.std(), left.std(axis=0), profiles.query.mean(axis=0))
+    spread, scatter = left.std(), left.std(axis=0)
+    scatter = np.where(scatter > 1e-6 * spread, scatter, spread)  # a bin that never changes counts like the others
+    numbers = (centre, reach, common, spread, scatter, profiles.query.mean(axis=0))
     return Scale(*(jnp.asarray(number, jnp.float32) for number in numbers))
 
 

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from triptych.errors import DataError
+from triptych.errors import ConfigError, DataError
 from triptych.halos.dataset import DataSet
-from triptych.halos.network.examples import Examples, describe, of_halos
+from triptych.halos.network.examples import Examples, of_halos
 from triptych.halos.network.inputs import Input
 from triptych.halos.network.model import IVE, Posterior, Scale, build
 from triptych.halos.network.settings import EncoderConfig, LossConfig, NetworkConfig, OptimiserConfig
@@ -27,6 +27,7 @@ from triptych.learning import models
 
 KIND = "halos-ive"
 DECODED = 256  # halos at a time
+BEYOND = 1.25  # other halos' radii may lie so much further out than those of the training
 DRAWS = 32  # of the latents, for a mean profile
 SELECTED = "model.eqx"
 
@@ -57,10 +58,10 @@ class Network:
         DataError
             If its boxes are others than those of the training.
         """
-        if isinstance(data, Examples):
-            return data
-        here = describe(data)
-        apart = {key: (value, here.get(key)) for key, value in self.about["data"].items() if here.get(key) != value}
+        made = data if isinstance(data, Examples) else of_halos(data, self.config.encoder)
+        here = {"shape": list(made.shape), **made.about}
+        learnt = {"shape": list(self.shape), **self.about["data"]}
+        apart = {key: (value, here.get(key)) for key, value in learnt.items() if not _same(value, here.get(key))}
         if apart:
             raise DataError(
                 "the network was trained on other data",
@@ -68,7 +69,13 @@ class Network:
                 expected=", ".join(f"{key} {learnt}" for key, (learnt, _) in apart.items()),
                 fix="build the data set like that of the training, or train on this one",
             )
-        return of_halos(data, self.config.encoder)
+        return made
+
+    @property
+    def radii(self) -> tuple[float, float]:
+        """The smallest and largest radius of the training, comoving kpc/h."""
+        centre, reach = float(self.ive.scale.centre), float(self.ive.scale.reach)
+        return 10.0 ** (centre - reach), 10.0 ** (centre + reach)
 
     def encode(self, data: DataSet | Examples, rows: NDArray[np.intp]) -> Posterior:
         """Means and standard deviations (row, latent) of the latents of some halos; one pass of the encoder each."""
@@ -84,11 +91,21 @@ class Network:
         """
         z = np.atleast_2d(np.asarray(latents, np.float32))
         radii = np.asarray(r, np.float64)
-        if z.shape[1] != self.config.latents or not (radii > 0).all():
+        shapes = radii.ndim == 1 or radii.shape[:-1] == z.shape[:1]
+        if z.shape[1] != self.config.latents or not np.isfinite(z).all() or not shapes or not radii.size:
             raise DataError(
                 "nothing to decode",
-                got=f"{z.shape[1]} latents, r from {radii.min():g}",
-                expected=f"{self.config.latents} latents, r > 0",
+                got=f"latents {z.shape}, r {radii.shape}",
+                expected=f"finite latents (halo, {self.config.latents}), r (bin,) or (halo, bin)",
+                fix="give one number for each latent, and at least one radius",
+            )
+        low, high = self.radii
+        if not (low / BEYOND <= radii.min() and radii.max() <= high * BEYOND):
+            raise DataError(
+                "radii that the network was not trained on",
+                got=f"{radii.min():g} to {radii.max():g} kpc/h",
+                expected=f"{low:.4g} to {high:.4g} kpc/h",
+                fix="ask for radii of the training",
             )
         query = np.broadcast_to(np.log10(radii), (len(z), radii.shape[-1])).astype(np.float32)
         parts = [_log_density(self.ive, z[k : k + DECODED], query[k : k + DECODED]) for k in range(0, len(z), DECODED)]
@@ -99,6 +116,8 @@ class Network:
 
         The mean over draws is the profile that the network predicts, their scatter what it does not know.
         """
+        if draws < 1:
+            raise ConfigError("no draws of the latents", got=draws, expected=">= 1", fix="leave draws out")
         noise = rng.normal(size=(draws, *posterior.mean.shape))
         return np.stack([self.decode(posterior.mean + posterior.sigma * one, r) for one in noise])
 
@@ -111,7 +130,7 @@ class Network:
             If there is no such latent; the first is 0.
         """
         if not 0 <= latent < self.config.latents:
-            raise DataError("no such latent", got=latent, expected=f"0 to {self.config.latents - 1}")
+            raise DataError("no such latent", got=latent, expected=f"0 to {self.config.latents - 1}", fix="the first latent is 0")
         z = np.zeros((np.size(values), self.config.latents))
         z[:, latent] = np.ravel(values)
         return self.decode(z, r)
@@ -134,7 +153,7 @@ def load_network(path: PathLike) -> Network:
 
     Parameters
     ----------
-    path : a file, or the run directory of a training, whose selected network is taken.
+    path : a file, or the run directory of ``triptych halos train``, whose selected network is taken.
 
     Raises
     ------
@@ -171,6 +190,13 @@ def encode(model: IVE, examples: Examples, rows: NDArray[np.intp]) -> Posterior:
 @eqx.filter_jit
 def _posterior(model: IVE, stored: ArrayLike) -> tuple[jax.Array, jax.Array]:
     return model.posterior(jnp.asarray(stored))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two words are equal, or numbers within 1 %."""
+    if isinstance(one, str) or other is None:
+        return bool(one == other)
+    return np.shape(one) == np.shape(other) and bool(np.allclose(one, other, rtol=0.01, atol=0.01))
 
 
 @eqx.filter_jit

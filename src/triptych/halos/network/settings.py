@@ -16,6 +16,7 @@ from triptych.halos.network.loss import Penalty
 from triptych.learning.schedules import Schedule, piecewise
 
 Sees = Literal["boxes", "sphere", "profile"]
+RISE = 2e-4  # of beta in the published schedule
 Annealing = Literal["hold_ramp", "published", "constant"]
 
 
@@ -34,10 +35,10 @@ class EncoderConfig:
         default="counts", metadata={"help": "numbers of particles with equal noise, or the Letter's log10(1 + rho/rho_m)"}
     )
     filters: int = field(
-        default=16, metadata={"help": "of the first convolution; each further one has twice as many, up to 8 times"}
+        default=16, metadata={"help": "of the first convolution of boxes; each further one has twice as many, up to 8 times"}
     )
     width: int = field(default=64, metadata={"help": "of dense layers"})
-    half: bool = field(default=False, metadata={"help": "convolve in bfloat16: fast on accelerators, slow on CPUs"})
+    half: bool = field(default=False, metadata={"help": "convolve boxes in bfloat16: fast on accelerators, slow on CPUs"})
 
     def __post_init__(self) -> None:
         _positive(self, "filters", "width")
@@ -67,11 +68,16 @@ class LossConfig:
             raise ConfigError("hold and ramp cannot be", got=(self.hold, self.ramp), expected="fractions, together at most 1")
         if not 0 <= self.strength < math.inf:
             raise ConfigError("strength cannot be", got=self.strength, expected="a finite number >= 0")
+        if not math.isfinite(self.tilt):
+            raise ConfigError("tilt cannot be", got=self.tilt, expected="a finite number")
 
-    @property
-    def settled(self) -> float:
-        """The fraction of the training after which beta changes no more, or hardly."""
-        return {"hold_ramp": self.hold + self.ramp, "published": 0.5, "constant": 0.0}[self.annealing]
+    def settled(self, epochs: int) -> float:
+        """The fraction of the training of `epochs` after which beta changes no more, or less than by a tenth of its rise."""
+        if self.annealing == "hold_ramp":
+            return self.hold + self.ramp
+        if self.annealing == "constant" or self.beta == 0:
+            return 0.0
+        return min(max(3.2 * (9.0 - math.log(0.1 * self.beta / RISE)), 0.0) / epochs, 1.0)
 
     def schedule(self, epochs: int) -> Schedule:
         """Beta at a fraction of the training of `epochs`; "published" is beta [1 + 1 / (beta/2e-4 + exp(9 - epoch/3.2))]."""
@@ -80,7 +86,7 @@ class LossConfig:
             return piecewise([(self.hold, 0.0), (self.hold + self.ramp, beta)])
         if self.annealing == "constant":
             return lambda t: jnp.full_like(jnp.asarray(t, float), beta)
-        return lambda t: beta + beta / (beta / 2e-4 + jnp.exp(9.0 - jnp.asarray(t, float) * epochs / 3.2))
+        return lambda t: beta + beta / (beta / RISE + jnp.exp(9.0 - jnp.asarray(t, float) * epochs / 3.2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.errors import ConvergenceError
 from triptych.halos.dataset import DataSet
 from triptych.halos.network.examples import Batch, Examples, of_halos
 from triptych.halos.network.inputs import Input
@@ -30,8 +31,6 @@ from triptych.learning import Best, better, replicate, spread
 from triptych.learning import train as train_loop
 from triptych.learning.schedules import optimiser
 from triptych.runs import Run, strong_id, subseed
-
-CHUNK_BYTES = 256 * 2**20  # of the batches that are in memory at a time
 
 
 class Carry(eqx.Module):
@@ -126,7 +125,7 @@ def train(data: DataSet | Examples, config: NetworkConfig, *, run: Run | None = 
     per_epoch = examples.steps(config.optimiser.batch)
     steps = per_epoch * config.optimiser.epochs
     seed = subseed(config.seed, "halos", "train")
-    model_key, loop_key, test_key = jax.random.split(jax.random.key(seed), 3)
+    model_key, loop_key, test_key = jax.random.split(jax.random.key(seed % 2**32), 3)  # the same with 64 bits as without
     form = "plain" if examples.stored == "plain" else config.encoder.form
     task = _Task(
         config=config,
@@ -149,9 +148,11 @@ def train(data: DataSet | Examples, config: NetworkConfig, *, run: Run | None = 
         return spread(arrays, axis=1)
 
     def between(carry: Carry, done: int, means: dict[str, float]) -> Carry:  # noqa: ARG001 (what the loop calls)
-        if done % per_epoch or done < config.loss.settled * steps:
+        if done % per_epoch or done < settled * steps:
             return carry
         loss, seen = validate(task, carry.weights, examples, examples.rows["validation"], test_key)
+        if not jnp.isfinite(loss).all():
+            raise ConvergenceError(f"{name}: the loss on validation halos diverged", got=loss.tolist(), expected="finite numbers")
         if run is not None:
             for member in range(config.members):
                 line = {"validation": name, "epoch": done // per_epoch, "member": member, "loss": float(loss[member])}
@@ -164,13 +165,14 @@ def train(data: DataSet | Examples, config: NetworkConfig, *, run: Run | None = 
             stale=jnp.where(improved, 0, carry.stale + 1).astype(jnp.int32),
         )
 
+    settled = config.loss.settled(config.optimiser.epochs)
     patience = config.optimiser.patience
     trained = train_loop(
-        jax.tree_util.Partial(_update, task),  # a pytree: another training of this form compiles nothing anew
+        jax.tree_util.Partial(_update, task),  # type: ignore[no-untyped-call]  # a pytree: its arrays are no constants
         replicate(begin),
         steps=steps,
         key=loop_key,
-        chunk=_chunk(per_epoch, config.optimiser.batch * examples.bytes),
+        chunk=examples.together(config.optimiser.batch),
         run=run,
         name=name,
         identity=strong_id("halos-train", config, {"data": examples.digest}),
@@ -191,7 +193,7 @@ def train(data: DataSet | Examples, config: NetworkConfig, *, run: Run | None = 
                 "member": member,
                 "digest": examples.digest,
                 "data": dict(examples.about),
-                "source": "" if isinstance(data, Examples) else data.attributes.source,
+                "source": examples.source,
                 "validation_loss": float(loss[member]),
                 "seconds": trained.seconds,
             },
@@ -282,7 +284,8 @@ def validate(task: _Task, weights: Weights, examples: Examples, rows: NDArray[np
     squares = [one._replace(rms=one.rms**2) for one in seen]
     mean: Seen = jax.tree.map(lambda *terms: jnp.tensordot(shares, jnp.stack(terms), 1), *squares)
     mean = mean._replace(rms=jnp.sqrt(mean.rms))
-    return task.loss(mean, task.config.loss.beta), mean
+    last = task.config.loss.schedule(task.config.optimiser.epochs)(1.0).astype(jnp.float32)
+    return task.loss(mean, last), mean
 
 
 @eqx.filter_jit
@@ -290,9 +293,3 @@ def _look(task: _Task, weights: Weights, batch: Batch, key: jax.Array) -> Seen:
     keys = jax.random.split(key, task.config.members)
     seen: Seen = task.each(lambda one, key: task.look(one, batch, key), weights, keys)
     return seen
-
-
-def _chunk(per_epoch: int, step_bytes: int) -> int:
-    """Steps that are read at a time: a divisor of the epoch, as large as memory allows."""
-    most = max(CHUNK_BYTES // max(step_bytes, 1), 1)
-    return max(size for size in range(1, per_epoch + 1) if per_epoch % size == 0 and size <= most)
