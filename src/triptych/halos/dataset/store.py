@@ -142,7 +142,7 @@ class DataSet:
             If a byte of them has changed since they were written, or a file is gone.
         """
         chosen = np.asarray(rows, dtype=np.intp)
-        neighbours = len(chosen) > 0 and bool((np.diff(chosen) == 1).all())  # a slice is fifty times faster, and needs less memory
+        neighbours = len(chosen) > 0 and bool((np.diff(chosen) == 1).all())  # a slice is fifty times faster, and small in memory
         with _checked(self.path):
             boxes = np.asarray(self.boxes[chosen[0] : chosen[-1] + 1] if neighbours else self.boxes.oindex[chosen])
         if np.isnan(boxes).any():
