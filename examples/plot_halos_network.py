@@ -63,7 +63,7 @@ for latent in used:
 # And what do they do? Each latent goes from -2 to 2 while the others are 0. The first is the mass: more of it moves the same
 # curve to larger radii. The others change the shape at nearly the same mass: what is added in one place is missing in another.
 
-r = np.geomspace(8.0, 280.0, 60)
+r = np.geomspace(*network.radii, 60)
 values = (-2.0, -1.0, 0.0, 1.0, 2.0)
 with style():
     fig, axes = plt.subplots(1, len(used), figsize=(3.4 * len(used), 3.4), layout="constrained", sharey=True, squeeze=False)
