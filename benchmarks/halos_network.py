@@ -65,7 +65,8 @@ def acceptance(folder: Path, seed: int, sees: list[Sees]) -> None:
             print("MI with log M", table["mi"].sel(quantity="log_mass").max("latent").to_numpy().round(2))
             print("largest |mean residual|", abs(table["bias"]).max("bin").to_numpy().round(4))
             print("strongest latents", own_latents(table))
-            print("alike", round(stability([network.encode(data, rows) for network in ensemble.networks]), 3))
+            examples = ensemble.selected.examples(data)  # the boxes are read once for all seeds
+            print("alike", round(stability([network.encode(examples, rows) for network in ensemble.networks]), 3))
             for record in table_of_accuracy(table, others, data, rows):
                 print({key: round(value, 4) if isinstance(value, float) else value for key, value in record.items()})
 

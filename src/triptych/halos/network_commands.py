@@ -440,6 +440,7 @@ def interpret(config: InterpretConfig, run: Run) -> dict[str, Any]:
     table = judge(networks, data, rows, rng=stream(config.seed, "judge"), width=config.width)
     run.save("results.nc", table)
     run.save_figure("latents.png", latents_figure(table))
+    examples = networks[0].examples(data)  # the boxes are read once for all networks
     own = own_latents(table, [name for name in OWN if name in table["quantity"]])
     return {
         "dataset": str(data.path),
@@ -447,7 +448,7 @@ def interpret(config: InterpretConfig, run: Run) -> dict[str, Any]:
         "split": split,
         "halos": len(rows),
         "networks": _networks(table, [network.about["validation_loss"] for network in networks]),
-        "stability": _number(stability([network.encode(data, rows) for network in networks])),
+        "stability": _number(stability([network.encode(examples, rows) for network in networks])),
         "strongest": [
             {
                 "network": place + 1,

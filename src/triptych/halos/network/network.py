@@ -87,7 +87,8 @@ class Network:
         Raises
         ------
         DataError
-            If there are more or fewer latents than the network has, or a radius is not positive.
+            If there are more or fewer latents than the network has, radii and latents are not of the same halos, or a radius lies
+            further out or in than those of the training by more than a quarter.
         """
         z = np.atleast_2d(np.asarray(latents, np.float32))
         radii = np.asarray(r, np.float64)
